@@ -1,24 +1,5 @@
-import type { Trouble } from '../world/scenario.ts'
-import type { WorldJob } from '../world/world.ts'
-
-/** A bug that a developer could write: an edit of one source file, made while it is loaded. */
-export interface PlantedBug {
-  readonly name: string
-  /** The file's path, from the repository's root. */
-  readonly file: string
-  /** Must be in the file exactly once: if the code changes, an error reports that the bug must be planted again. */
-  readonly from: string
-  readonly to: string
-  /** What runs in the world that finds it. Default `plain`: worlds without a node. */
-  readonly job?: WorldJob
-  /**
-   * The first seed of the search, for a bug that few seeds meet: the seed that found it last, which saves the search. Default
-   * 1.
-   */
-  readonly seed?: number
-  /** The troubles of the worlds, for a bug that needs one of them and is rare among all. Default all. */
-  readonly troubles?: readonly Trouble[]
-}
+import { OPERATOR_BUGS } from './operator-bugs.ts'
+import type { PlantedBug } from './planted-bug.ts'
 
 const LOG = 'packages/connectors/src/file-log'
 const RUNTIME = 'packages/runtime/src'
@@ -343,41 +324,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'input.watermark',
     job: 'times',
   },
-  {
-    name: "a record of a join is judged by its task's time",
-    file: `${RUNTIME}/operators/time/late-records.ts`,
-    from: 'return judgingWatermark(record, time) > timestamp + graceMs',
-    to: 'return time.watermark > timestamp + graceMs',
-    job: 'joins',
-  },
-  {
-    name: 'a partner is deleted before its time',
-    file: 'packages/core/src/dsl/join-nodes.ts',
-    from: '(unmatched[0] ? afterMs : 0)',
-    to: '0',
-    job: 'joins',
-  },
-  {
-    name: 'a record has no partner before the grace is over',
-    file: `${RUNTIME}/operators/joins/stream-join.ts`,
-    from: 'delayMs: afterMs + graceMs + 1',
-    to: 'delayMs: afterMs + 1',
-    job: 'joins',
-  },
-  {
-    name: 'a record takes the place of another one of its key and time',
-    file: `${RUNTIME}/operators/free-entry.ts`,
-    from: 'if (first.value === undefined) return first',
-    to: 'return first',
-    job: 'joins',
-  },
-  {
-    name: 'a row is read before the changes of its time',
-    file: `${RUNTIME}/operators/joins/as-of-join.ts`,
-    from: 'drivenInOrder(recordsPlan.name, graceMs,',
-    to: 'drivenInOrder(recordsPlan.name, graceMs - 1,',
-    job: 'joins',
-  },
+  ...OPERATOR_BUGS,
 ]
 
 /** The planted bug of that name. Throws if there is none. */

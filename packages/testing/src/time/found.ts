@@ -49,7 +49,7 @@ function decode(value: Serde<Ids>, bytes: Buffer, start: number, end: number): I
 }
 
 /** The committed rows of a view: `key` or `key start`, and the value. */
-async function viewRows({ views }: Serving, name: string): Promise<Map<string, unknown>> {
+export async function viewRows({ views }: Serving, name: string): Promise<Map<string, unknown>> {
   const rows = new Map<string, unknown>()
   const view = views.find((each) => each.name === name)
   if (view === undefined) throw new Error(`There is no view ${name}`)

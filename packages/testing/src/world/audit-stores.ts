@@ -6,9 +6,9 @@ import { hold } from './invariants.ts'
 import type { Scenario } from './scenario.ts'
 import { NOT_SET_BACK, readSetBack, type SetBackState } from './set-back.ts'
 
-const CHECKSUM_BYTES = 4
+export const CHECKSUM_BYTES = 4
 /** Where a task's state may be: in its directory, or beside it if that is a standby, or if a stopped process held the directory. */
-const COPIES = ['', '.2', '.3', '.4', '.5', '.6', '.7', '.8']
+export const COPIES = ['', '.2', '.3', '.4', '.5', '.6', '.7', '.8']
 /** The store of each subtopology's tasks. */
 const STORES = { orders: 'windows', 'orders.totals.repartition': 'totals' } as const
 
@@ -150,7 +150,7 @@ function offsetIn(content: ReadonlyMap<string, Buffer>, input: string): number {
 }
 
 /** Before which offset of the changelog a store has everything; 0 if it was just made. */
-function positionIn(content: ReadonlyMap<string, Buffer>): number {
+export function positionIn(content: ReadonlyMap<string, Buffer>): number {
   const record = content.get('\0position')
   return record === undefined ? 0 : JSON.parse(record.toString('utf8', CHECKSUM_BYTES)).nextOffset
 }

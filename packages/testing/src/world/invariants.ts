@@ -11,6 +11,10 @@ export const INVARIANTS = {
     'late records, finals and views are what a fold of each source partition comes to; idle time-outs alone may change them',
   'joins pair the records that are in time':
     'pairs, records without a partner and late records are what the records of each source partition come to',
+  'tables follow their rows':
+    'views, and what the changes of tables come to, are what the tables are by their definition, from the rows that there are',
+  'steps do what their events say':
+    'what steps write, keep and do in the outside world is what the events of each source partition come to, each once',
   'committed reads are a prefix': 'what was once read as committed stays, and more only comes after it',
   'damage is refused': 'of a damaged partition what is read is what was written, up to an error that says where',
   'a stopped member blocks no other':

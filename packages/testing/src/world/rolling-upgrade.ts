@@ -1,5 +1,4 @@
-import { MillraceError } from '@millrace/core'
-import { toTopology } from '@millrace/core/internal'
+import { type Job, MillraceError } from '@millrace/core'
 import type { ContainerOptions } from '@millrace/runtime'
 import type { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
@@ -26,10 +25,10 @@ export class RollingUpgrade {
     this.#atMs = workload.changed === undefined ? Number.POSITIVE_INFINITY : (upgradeAtMs ?? Number.POSITIVE_INFINITY)
   }
 
-  /** How many subtopologies the job has that the world runs in the end. */
-  get subtopologies(): number {
+  /** The job that the world runs in the end. */
+  get finalJob(): Job {
     const { job, changed } = this.#workload
-    return toTopology(Number.isFinite(this.#atMs) && changed !== undefined ? changed.job : job).subtopologies.length
+    return Number.isFinite(this.#atMs) && changed !== undefined ? changed.job : job
   }
 
   /** What a container that starts now runs. */

@@ -1,3 +1,4 @@
+import type { Job } from '@millrace/core'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { isExpectedRefusal } from './expected-refusals.ts'
 import { RollingUpgrade } from './rolling-upgrade.ts'
@@ -15,8 +16,8 @@ export class StartedContainers implements Supervisor {
     this.#upgrade = new RollingUpgrade(options.machine, options.scenario, options.workload)
   }
 
-  get subtopologies(): number {
-    return this.#upgrade.subtopologies
+  get job(): Job {
+    return this.#upgrade.finalJob
   }
 
   get isSettled(): boolean {

@@ -1,3 +1,4 @@
+import type { Job } from '@millrace/core'
 import type { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import type { Scenario } from './scenario.ts'
@@ -6,8 +7,8 @@ import type { ContainerJob, WorldContainers } from './world-containers.ts'
 
 /** Keeps the job of a world running: the world itself, or a node. */
 export interface Supervisor {
-  /** How many subtopologies the job has that runs now. */
-  readonly subtopologies: number
+  /** The job that runs now. */
+  readonly job: Job
   /** Whether nothing more is to be changed: the job that runs now runs to the end. */
   readonly isSettled: boolean
   begin(): void

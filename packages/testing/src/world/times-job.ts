@@ -1,5 +1,6 @@
 import type { SeededRandom } from '../machine/seeded-random.ts'
 import type { JobPlan, SessionPlan, StreamPlan, WindowPlan } from '../time/plan.ts'
+import { choose } from './choose.ts'
 
 /** How many keys records have after a repartition. */
 const REGROUPED_KEYS = 3
@@ -55,10 +56,4 @@ export function timesPlan(random: SeededRandom): TimesPlan {
     inputs: first.map((table) => regrouped(`of-${table.name}`, { kind: 'results', table })),
   })
   return { topics: SOURCES, tables: [...first, last], first, last }
-}
-
-function choose<T>(random: SeededRandom, choices: readonly T[]): T {
-  const chosen = choices[random.below(choices.length)]
-  if (chosen === undefined) throw new Error('Nothing to choose from')
-  return chosen
 }

@@ -7,6 +7,8 @@ import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { findResults } from '../time/found.ts'
 import { ids, idsJob, lateTopic, resultsTopic } from '../time/ids-job.ts'
 import { DATA } from './audit.ts'
+import { auditAllStores } from './audit-all-stores.ts'
+import type { ContentOf } from './audit-stores.ts'
 import { auditTimes, type Idleness } from './audit-times.ts'
 import { hold } from './invariants.ts'
 import type { Scenario } from './scenario.ts'
@@ -139,12 +141,12 @@ export class TimesWorkload implements Workload {
     await container.stop()
   }
 
-  async auditStoresAmid(): Promise<void> {
-    // The views are compared with the fold at the end: they are the stores.
+  auditStoresAmid(process: SimulatedProcess, contentOf: ContentOf): Promise<void> {
+    return auditAllStores(process, [this.job], contentOf)
   }
 
   async auditStores(): Promise<void> {
-    // See above.
+    // An audit after the last record has compared them.
   }
 
   get #isImporting(): boolean {

@@ -12,6 +12,8 @@ export interface Workload {
   readonly idleAfterMs: number | undefined
   /** Whether containers run to the end of the existing records, again and again. */
   readonly batch: boolean
+  /** How many partitions topics have that do not have as many as the scenario says. */
+  readonly partitions?: ReadonlyMap<string, number>
   /** Whether no more records will come. */
   readonly allProduced: boolean
   makeTopics(log: Log): Promise<void>

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { PlantedBug } from '../planted/planted-bugs.ts'
+import type { PlantedBug } from '../planted/planted-bug.ts'
 import type { Trouble } from './scenario.ts'
 import type { WorldJob } from './world.ts'
 

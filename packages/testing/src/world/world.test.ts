@@ -13,13 +13,18 @@ const PLAIN = { job: 'plain', from: 171, count: 12 } as const
 const NODE = { job: 'node', from: 16, count: 8 } as const
 const TIMES = { job: 'times', from: 1, count: 3 } as const
 const JOINS = { job: 'joins', from: 1, count: 2 } as const
+const TABLES = { job: 'tables', from: 1, count: 3 } as const
+const STEPS = { job: 'steps', from: 1, count: 3 } as const
 /** For a machine that is also busy with other work. */
 const TIMEOUT_MS = 600_000
 
 describe('the simulated world in short', { timeout: TIMEOUT_MS }, () => {
-  test.each([PLAIN, NODE, TIMES, JOINS])('holds every invariant whatever happens: $job', async (seeds) => {
-    expect(await simulate(seeds)).toContain(`${seeds.count} seeds from ${seeds.from}: no violation`)
-  })
+  test.each([PLAIN, NODE, TIMES, JOINS, TABLES, STEPS])(
+    'holds every invariant whatever happens: $job',
+    async (seeds) => {
+      expect(await simulate(seeds)).toContain(`${seeds.count} seeds from ${seeds.from}: no violation`)
+    },
+  )
 
   test('holds every invariant if nothing goes wrong', async () => {
     expect(await runSeeds({ job: 'plain', count: 2, troubles: [] })).toContain('2 seeds from 1: no violation')

@@ -16,8 +16,11 @@ import { OrdersWorkload } from './orders-workload.ts'
 import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
 import { StartedContainers } from './started-containers.ts'
+import { StepsWorkload } from './steps/steps-workload.ts'
 import { StoppedMember } from './stopped-member.ts'
 import type { Supervisor } from './supervisor.ts'
+import { TablesWorkload } from './tables/tables-workload.ts'
+import { taskCount } from './task-count.ts'
 import { TimesWorkload } from './times-workload.ts'
 import { WITNESS } from './witness.ts'
 import type { Workload } from './workload.ts'
@@ -37,12 +40,22 @@ export const WORKLOADS = {
   node: OrdersWorkload,
   times: TimesWorkload,
   joins: JoinsWorkload,
+  tables: TablesWorkload,
+  steps: StepsWorkload,
 } as const
 
 export type WorldJob = keyof typeof WORKLOADS
 
 /** How many of the worlds have a node that runs the job. */
-const NODES: Readonly<Record<WorldJob, number>> = { orders: 0.15, plain: 0, node: 1, times: 0, joins: 0 }
+const NODES: Readonly<Record<WorldJob, number>> = {
+  orders: 0.15,
+  plain: 0,
+  node: 1,
+  times: 0,
+  joins: 0,
+  tables: 0,
+  steps: 0,
+}
 
 /** How a run ended: its scenario, and how much of it happened. */
 export interface WorldReport {
@@ -305,10 +318,8 @@ export class World {
 
   /** Whether every task is open in some container that runs. */
   get #allOpen(): boolean {
-    return (
-      this.#latest.reduce((sum, status) => sum + status.tasks.length, 0) ===
-      this.#supervisor.subtopologies * this.#scenario.partitions
-    )
+    const open = this.#latest.reduce((sum, status) => sum + status.tasks.length, 0)
+    return open === taskCount(this.#supervisor.job, this.#workload, this.#scenario)
   }
 
   async #isDone(): Promise<boolean> {

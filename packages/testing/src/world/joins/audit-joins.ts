@@ -1,6 +1,8 @@
 import type { Log } from '@millrace/core'
 import { hold } from '../invariants.ts'
-import { idTopic, type JoinPlan, LEFT, lateTopic, pairsTopic, RIGHT, regroupedKey } from './joins-job.ts'
+import { readRecords } from '../read-records.ts'
+import { regroupedKey } from '../regrouped-key.ts'
+import { idTopic, type JoinPlan, LEFT, lateTopic, pairsTopic, RIGHT } from './joins-job.ts'
 
 /** How many differences a violation lists: one fault causes many. */
 const LISTED_MAX = 5
@@ -104,20 +106,5 @@ function rowsAsOf(left: Side, right: Side, endMs: number): IdRecord[] {
 
 /** The committed records of a topic of ids, partition by partition. */
 async function readIds(log: Log, name: string): Promise<IdRecord[]> {
-  const { key, value } = idTopic(name)
-  const records: IdRecord[] = []
-  const { partitions } = (await log.admin.describeTopic(name)) ?? { partitions: 0 }
-  const reader = log.openReader()
-  for (let partition = 0; partition < partitions; partition++) {
-    const from = await reader.assign(name, partition, 0)
-    for (let batch = from.poll(); batch !== undefined; batch = from.poll()) {
-      while (batch.next()) {
-        const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = batch
-        const id = valueStart < 0 ? null : value.decode(bytes, valueStart, valueEnd)
-        records.push({ key: key.decode(bytes, keyStart, keyEnd), id, time: timestamp, partition })
-      }
-    }
-  }
-  await reader.close()
-  return records
+  return (await readRecords(log, idTopic(name))).map(({ value, ...rest }) => ({ ...rest, id: value }))
 }

@@ -10,11 +10,11 @@ import {
   topic,
 } from '@millrace/core'
 import type { SeededRandom } from '../../machine/seeded-random.ts'
+import { choose } from '../choose.ts'
+import { regroupedKey } from '../regrouped-key.ts'
 
 export const LEFT = 'left'
 export const RIGHT = 'right'
-/** How many keys records have after a repartition. */
-const REGROUPED_KEYS = 3
 
 /** Values are the ids of records: each source record has its own. */
 export const idTopic = (name: string) => topic(name, { key: string(), value: string() })
@@ -42,11 +42,6 @@ export function joinPlans(random: SeededRandom): readonly JoinPlan[] {
     { name: 'outer', word: 'outerJoin', within: within(), grace: grace(), regrouped: true },
     { name: 'as-of', word: 'leftJoin', within: undefined, grace: grace(), regrouped: false },
   ]
-}
-
-/** The key of a record behind a join's repartition topics. */
-export function regroupedKey(key: string): string {
-  return `r${Number(key.slice(1)) % REGROUPED_KEYS}`
 }
 
 /** `work` is called for each record: it stands for the work of the job's callbacks. */
@@ -88,10 +83,4 @@ function joinOf({ name, word, within, grace, regrouped }: JoinPlan, work: () => 
     outerJoin: () => left.outerJoin(name, right, pair, options),
   }
   return joins[word]()
-}
-
-function choose<T>(random: SeededRandom, choices: readonly T[]): T {
-  const chosen = choices[random.below(choices.length)]
-  if (chosen === undefined) throw new Error('Nothing to choose from')
-  return chosen
 }

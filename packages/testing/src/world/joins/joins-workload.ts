@@ -1,11 +1,14 @@
 import { openFileLog } from '@millrace/connectors/file'
 import type { Job, JobStatus, Log } from '@millrace/core'
-import { partitionOf } from '@millrace/core/internal'
 import type { Machine } from '../../machine/machine.ts'
 import type { SeededRandom } from '../../machine/seeded-random.ts'
 import type { SimulatedProcess } from '../../machine/simulated-process.ts'
 import { DATA } from '../audit.ts'
+import { auditAllStores } from '../audit-all-stores.ts'
+import type { ContentOf } from '../audit-stores.ts'
+import { choose } from '../choose.ts'
 import type { Scenario } from '../scenario.ts'
+import { type SourcePartition, sourcePartitions } from '../source-partitions.ts'
 import type { RunContainer, Workload } from '../workload.ts'
 import { auditJoins, auditRepeats } from './audit-joins.ts'
 import { idTopic, type JoinPlan, joinPlans, joinsJob, LEFT, lateTopic, pairsTopic, RIGHT } from './joins-job.ts'
@@ -24,10 +27,7 @@ const NEVER_MS = 1e9
 /** Later than everything else: a record of this time in each partition decides all that is before it. */
 const END_MS = 1_000_000
 
-interface SourcePartition {
-  readonly topic: string
-  readonly partition: number
-  readonly keys: readonly Buffer[]
+interface SkewedPartition extends SourcePartition {
   readonly skewMs: number
 }
 
@@ -41,7 +41,7 @@ export class JoinsWorkload implements Workload {
   readonly #scenario: Scenario
   readonly #random: SeededRandom
   readonly #plans: readonly JoinPlan[]
-  readonly #partitions: readonly SourcePartition[]
+  readonly #partitions: readonly SkewedPartition[]
   #nextId = 0
 
   constructor(machine: Machine, scenario: Scenario) {
@@ -52,7 +52,7 @@ export class JoinsWorkload implements Workload {
     this.#plans = joinPlans(random)
     this.job = joinsJob(JOB, this.#plans, () => machine.spend(WORK_MS))
     this.batch = random.chance(0.25)
-    this.#partitions = sourcePartitions(random, scenario.partitions)
+    this.#partitions = partitionsOfBoth(random, scenario.partitions)
   }
 
   get allProduced(): boolean {
@@ -106,24 +106,24 @@ export class JoinsWorkload implements Workload {
     await log.close()
   }
 
-  async auditStoresAmid(): Promise<void> {
-    // What the joins write shows what they keep.
+  auditStoresAmid(process: SimulatedProcess, contentOf: ContentOf): Promise<void> {
+    return auditAllStores(process, [this.job], contentOf)
   }
 
   async auditStores(): Promise<void> {
-    // See above.
+    // An audit after the last record has compared them.
   }
 
   async #append(
     log: Log,
-    partitions: readonly SourcePartition[],
-    timeOf: (partition: SourcePartition) => number,
+    partitions: readonly SkewedPartition[],
+    timeOf: (partition: SkewedPartition) => number,
   ): Promise<void> {
     const writer = log.openWriter()
     for (const each of partitions) {
       const to = await writer.openPartition(each.topic, each.partition)
       for (let count = 1 + this.#random.below(2); count > 0; count--) {
-        const key = each.keys[this.#random.below(each.keys.length)] ?? Buffer.from(`k${KEYS + each.partition}`)
+        const key = Buffer.from(choose(this.#random, each.keys))
         to.append(timeOf(each), key, 0, key.length, `${each.topic[0]}${this.#nextId++}`, idTopic(each.topic).value, [])
       }
     }
@@ -132,16 +132,10 @@ export class JoinsWorkload implements Workload {
   }
 }
 
-/** All partitions of both topics, with the keys that belong to each; if none does, its records have one that no other has. */
-function sourcePartitions(random: SeededRandom, partitions: number): readonly SourcePartition[] {
-  const keys = Array.from({ length: KEYS }, (_, key) => Buffer.from(`k${key}`))
+/** All partitions of both topics. */
+function partitionsOfBoth(random: SeededRandom, partitions: number): readonly SkewedPartition[] {
   return [LEFT, RIGHT].flatMap((topic, number) => {
     const skewMs = number * random.below(SKEW_MS_MAX)
-    return Array.from({ length: partitions }, (_, partition) => ({
-      topic,
-      partition,
-      keys: keys.filter((key) => partitionOf(key, 0, key.length, partitions) === partition),
-      skewMs,
-    }))
+    return sourcePartitions(topic, KEYS, partitions).map((each) => ({ ...each, skewMs }))
   })
 }

@@ -1,6 +1,5 @@
 import { openFileLog } from '@millrace/connectors/file'
-import { MillraceError } from '@millrace/core'
-import { toTopology } from '@millrace/core/internal'
+import { type Job, MillraceError } from '@millrace/core'
 import { type ContainerReport, type ContainerSpec, Node } from '@millrace/runtime'
 import type { SimulatedProcess } from '../../machine/simulated-process.ts'
 import { DATA } from '../audit.ts'
@@ -41,8 +40,8 @@ export class NodeSupervisor implements Supervisor {
     this.#operator = new NodeOperator(this.#artefacts, machine.random.fork('operator'), scenario.containers)
   }
 
-  get subtopologies(): number {
-    return toTopology(this.#present.job).subtopologies.length
+  get job(): Job {
+    return this.#present.job
   }
 
   get isSettled(): boolean {
