@@ -52,3 +52,30 @@ test('a key is not looked at for the windows in which it has no records', async 
   expect(written[1000]?.key).toEqual({ key: 'a', window: { start: 10 * DAY_MS - 999, end: 10 * DAY_MS + 1 } })
   await driver.close()
 })
+
+function joined(a: number[], b: number[]): number[] {
+  a.push(...b)
+  return a
+}
+
+test.each([
+  ['changes the first', joined],
+  [
+    'returns the second, and changes it later as the first',
+    (a: number[], b: number[]) => (a[0] === 1 ? b : joined(a, b)),
+  ],
+])('a merge that %s of the totals that it gets changes no other window', async (_text, merge) => {
+  const lists = grouped.window(hopping(30, { advance: 10, panes: true })).aggregate('lists', {
+    init: (): number[] => [],
+    add: (total, value) => [...total, value],
+    merge,
+    emit: 'final',
+  })
+  const driver = await openTestDriver(job('lists', lists, lists.changes().to(finals)))
+  for (const value of [1, 2, 3, 4]) await driver.send(numbers, { key: 'a', value, timestamp: 10 * value })
+  await driver.send(numbers, { key: 'a', value: 5, timestamp: 1000 })
+  const panes = [[1], [1, 2], [1, 2, 3], [2, 3, 4], [3, 4], [4]]
+  const expected = panes.map((values) => values.map((value) => [value]).reduce(merge))
+  expect((await driver.read(finals)).map(({ value }) => value)).toEqual(expected)
+  await driver.close()
+})

@@ -18,6 +18,7 @@ import { Finals, whenClosed } from '../time/finals.ts'
 import { judgingWatermark, type LateRecords, lateRecords, passLate } from '../time/late-records.ts'
 import { type Fold, foldOf, foldRecord, mergeTotals } from './fold.ts'
 import { shownTo } from './shown-results.ts'
+import { TotalCopier } from './total-copier.ts'
 import { timedResults } from './window-results.ts'
 
 /**
@@ -46,9 +47,10 @@ export function compilePaneAggregate(node: AggregateNode, windows: FixedWindows,
   context.holdBack(node, rowsPlan.name, time, finals)
   return () => {
     const fold = foldOf(node, node, context)
+    const copier = node.fold === undefined ? new TotalCopier(fold.value) : undefined
     const keep = new KeepRowOperator(rows, shownTo(node.fold, context.tableAfter(node)))
     const results = timedResults(node, finals, anySerde(rowsPlan.value), context, keep)
-    finals.next = new MergePanesOperator(fold, windows, panes, nextWindows, keep, results)
+    finals.next = new MergePanesOperator(fold, copier, windows, panes, nextWindows, keep, results)
     const late = lateRecords(counts, context.lateAfter(node))
     return [new PaneAggregateOperator(fold, windows, time, record, panes, nextWindows, late)]
   }
@@ -111,6 +113,8 @@ class PaneAggregateOperator extends StreamOperator {
 /** Merges the panes of a window that has closed, and finds the next window of its key. */
 class MergePanesOperator extends TableOperator {
   readonly #fold: Fold
+  /** A merge may change the totals that it gets, or return one of them; later windows have the same panes. Ready-made folds do not. */
+  readonly #copier: TotalCopier | undefined
   readonly #windows: FixedWindows
   readonly #panes: Panes
   readonly #nextWindows: NextWindows
@@ -119,6 +123,7 @@ class MergePanesOperator extends TableOperator {
 
   constructor(
     fold: Fold,
+    copier: TotalCopier | undefined,
     windows: FixedWindows,
     panes: Panes,
     nextWindows: NextWindows,
@@ -126,7 +131,9 @@ class MergePanesOperator extends TableOperator {
     results: TableOperator,
   ) {
     super()
-    this.#fold = fold
+    // Each pane is copied once, so what is merged already needs no copy.
+    this.#fold = { ...fold, copier: undefined }
+    this.#copier = copier
     this.#windows = windows
     this.#panes = panes
     this.#nextWindows = nextWindows
@@ -163,7 +170,8 @@ class MergePanesOperator extends TableOperator {
     try {
       for (const { at, sequence, value } of this.#panes.ofKey(key, start, start + sizeMs)) {
         if (firstWindow(at, windows) + sequence * advanceMs > start) continue
-        total = total === undefined ? value : mergeTotals(this.#fold, total, value, key)
+        const part = this.#copier === undefined ? value : this.#copier.copy(value)
+        total = total === undefined ? part : mergeTotals(this.#fold, total, part, key)
       }
     } catch (error) {
       if (error instanceof RecordError) return error
