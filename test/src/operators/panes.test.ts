@@ -79,3 +79,25 @@ test.each([
   expect((await driver.read(finals)).map(({ value }) => value)).toEqual(expected)
   await driver.close()
 })
+
+test.each([false, true])(
+  'a window stays in the view if a step behind fails at its final, with panes %s',
+  async (panes) => {
+    const counts = grouped.window(hopping(20, { advance: 10, panes })).count('counts', { emit: 'final' })
+    const checked = counts.changes().mapValues((total): unknown => {
+      if (total === 2) throw new Error('two')
+      return total
+    }, json())
+    const driver = await openTestDriver(job('checked', counts, checked.to(finals)).onError({ callback: 'skip' }))
+    for (const timestamp of [0, 10, 1000]) await driver.send(numbers, { key: 'a', value: 1, timestamp })
+    expect((await driver.read(finals)).map(({ key: { window } }) => window.start)).toEqual([-10, 10])
+    const rows: (readonly [number, number])[] = []
+    for await (const { window, value } of driver.view(counts).windows('a')) rows.push([window.start, value])
+    expect(rows.slice(0, 3)).toEqual([
+      [-10, 1],
+      [0, 2],
+      [10, 1],
+    ])
+    await driver.close()
+  },
+)
