@@ -52,3 +52,52 @@ test('a key is not looked at for the windows in which it has no records', async 
   expect(written[1000]?.key).toEqual({ key: 'a', window: { start: 10 * DAY_MS - 999, end: 10 * DAY_MS + 1 } })
   await driver.close()
 })
+
+function joined(a: number[], b: number[]): number[] {
+  a.push(...b)
+  return a
+}
+
+test.each([
+  ['changes the first', joined],
+  [
+    'returns the second, and changes it later as the first',
+    (a: number[], b: number[]) => (a[0] === 1 ? b : joined(a, b)),
+  ],
+])('a merge that %s of the totals that it gets changes no other window', async (_text, merge) => {
+  const lists = grouped.window(hopping(30, { advance: 10, panes: true })).aggregate('lists', {
+    init: (): number[] => [],
+    add: (total, value) => [...total, value],
+    merge,
+    emit: 'final',
+  })
+  const driver = await openTestDriver(job('lists', lists, lists.changes().to(finals)))
+  for (const value of [1, 2, 3, 4]) await driver.send(numbers, { key: 'a', value, timestamp: 10 * value })
+  await driver.send(numbers, { key: 'a', value: 5, timestamp: 1000 })
+  const panes = [[1], [1, 2], [1, 2, 3], [2, 3, 4], [3, 4], [4]]
+  const expected = panes.map((values) => values.map((value) => [value]).reduce(merge))
+  expect((await driver.read(finals)).map(({ value }) => value)).toEqual(expected)
+  await driver.close()
+})
+
+test.each([false, true])(
+  'a window stays in the view if a step behind fails at its final, with panes %s',
+  async (panes) => {
+    const counts = grouped.window(hopping(20, { advance: 10, panes })).count('counts', { emit: 'final' })
+    const checked = counts.changes().mapValues((total): unknown => {
+      if (total === 2) throw new Error('two')
+      return total
+    }, json())
+    const driver = await openTestDriver(job('checked', counts, checked.to(finals)).onError({ callback: 'skip' }))
+    for (const timestamp of [0, 10, 1000]) await driver.send(numbers, { key: 'a', value: 1, timestamp })
+    expect((await driver.read(finals)).map(({ key: { window } }) => window.start)).toEqual([-10, 10])
+    const rows: (readonly [number, number])[] = []
+    for await (const { window, value } of driver.view(counts).windows('a')) rows.push([window.start, value])
+    expect(rows.slice(0, 3)).toEqual([
+      [-10, 1],
+      [0, 2],
+      [10, 1],
+    ])
+    await driver.close()
+  },
+)

@@ -18,6 +18,7 @@ import { Finals, whenClosed } from '../time/finals.ts'
 import { judgingWatermark, type LateRecords, lateRecords, passLate } from '../time/late-records.ts'
 import { type Fold, foldOf, foldRecord, mergeTotals } from './fold.ts'
 import { shownTo } from './shown-results.ts'
+import { TotalCopier } from './total-copier.ts'
 import { timedResults } from './window-results.ts'
 
 /**
@@ -46,9 +47,10 @@ export function compilePaneAggregate(node: AggregateNode, windows: FixedWindows,
   context.holdBack(node, rowsPlan.name, time, finals)
   return () => {
     const fold = foldOf(node, node, context)
-    const keep = new KeepRowOperator(rows, shownTo(node.fold, context.tableAfter(node)))
-    const results = timedResults(node, finals, anySerde(rowsPlan.value), context, keep)
-    finals.next = new MergePanesOperator(fold, windows, panes, nextWindows, keep, results)
+    const copier = node.fold === undefined ? new TotalCopier(fold.value) : undefined
+    const pass = new PassFinalOperator(shownTo(node.fold, context.tableAfter(node)))
+    const results = timedResults(node, finals, anySerde(rowsPlan.value), context, pass)
+    finals.next = new MergePanesOperator({ fold, copier, windows, panes, nextWindows, rows, pass, results })
     const late = lateRecords(counts, context.lateAfter(node))
     return [new PaneAggregateOperator(fold, windows, time, record, panes, nextWindows, late)]
   }
@@ -108,62 +110,65 @@ class PaneAggregateOperator extends StreamOperator {
   }
 }
 
+/** What windows are merged with. */
+interface Merging {
+  readonly fold: Fold
+  /** A merge may change the totals that it gets, or return one of them; later windows have the same panes. Ready-made folds do not. */
+  readonly copier: TotalCopier | undefined
+  readonly windows: FixedWindows
+  readonly panes: Panes
+  readonly nextWindows: NextWindows
+  readonly rows: WindowStore<unknown, unknown>
+  readonly pass: PassFinalOperator
+  /** Makes a unit of what is passed on. */
+  readonly results: TableOperator
+}
+
 /** Merges the panes of a window that has closed, and finds the next window of its key. */
 class MergePanesOperator extends TableOperator {
-  readonly #fold: Fold
-  readonly #windows: FixedWindows
-  readonly #panes: Panes
-  readonly #nextWindows: NextWindows
-  readonly #keep: KeepRowOperator
-  readonly #results: TableOperator
+  readonly #merging: Merging
 
-  constructor(
-    fold: Fold,
-    windows: FixedWindows,
-    panes: Panes,
-    nextWindows: NextWindows,
-    keep: KeepRowOperator,
-    results: TableOperator,
-  ) {
+  constructor(merging: Merging) {
     super()
-    this.#fold = fold
-    this.#windows = windows
-    this.#panes = panes
-    this.#nextWindows = nextWindows
-    this.#keep = keep
-    this.#results = results
+    // Each pane is copied once, so what is merged already needs no copy.
+    this.#merging = { ...merging, fold: { ...merging.fold, copier: undefined } }
   }
 
   change(next: unknown, _value: unknown, _old: unknown, timestamp: number): void {
+    const { windows, rows, pass, results } = this.#merging
     const { key, at: start } = next as InstantEntry<unknown, unknown>
     this.#findNext(key, start)
     const total = this.#total(key, start)
     if (total === undefined) return
-    const row = { key, window: { start, end: start + this.#windows.sizeMs } }
+    const refusal = total instanceof RecordError ? total : undefined
+    // The row stays in the view also if what follows fails: as that of other windows does.
+    if (refusal === undefined) rows.set(rows.find(key, start), total, timestamp)
     // A refusal is one of the result, under its error policy.
-    this.#keep.refusal = total instanceof RecordError ? total : undefined
-    this.#results.change(row, total instanceof RecordError ? null : total, null, timestamp)
+    pass.refusal = refusal
+    const row = { key, window: { start, end: start + windows.sizeMs } }
+    results.change(row, refusal === undefined ? total : null, null, timestamp)
   }
 
   #findNext(key: unknown, start: number): void {
-    const windows = this.#windows
-    this.#nextWindows.set(this.#nextWindows.find(key, start, 0), undefined)
+    const { windows, panes, nextWindows } = this.#merging
+    nextWindows.set(nextWindows.find(key, start, 0), undefined)
     const second = start + windows.advanceMs
-    for (const { at } of this.#panes.ofKey(key, second, Number.POSITIVE_INFINITY)) {
-      noteNext(this.#nextWindows, key, Math.max(second, firstWindow(at, windows)))
+    for (const { at } of panes.ofKey(key, second, Number.POSITIVE_INFINITY)) {
+      noteNext(nextWindows, key, Math.max(second, firstWindow(at, windows)))
       return
     }
   }
 
   /** The total of a window, or why it cannot be computed; undefined if none of its panes has a record for it. */
   #total(key: unknown, start: number): unknown {
-    const windows = this.#windows
+    const { fold, copier, windows, panes } = this.#merging
     const { sizeMs, advanceMs } = windows
     let total: unknown
     try {
-      for (const { at, sequence, value } of this.#panes.ofKey(key, start, start + sizeMs)) {
+      for (const { at, sequence, value } of panes.ofKey(key, start, start + sizeMs)) {
         if (firstWindow(at, windows) + sequence * advanceMs > start) continue
-        total = total === undefined ? value : mergeTotals(this.#fold, total, value, key)
+        const part = copier === undefined ? value : copier.copy(value)
+        total = total === undefined ? part : mergeTotals(fold, total, part, key)
       }
     } catch (error) {
       if (error instanceof RecordError) return error
@@ -173,23 +178,19 @@ class MergePanesOperator extends TableOperator {
   }
 }
 
-/** Keeps the row of a window that has closed, and passes it on. */
-class KeepRowOperator extends TableOperator {
-  readonly #rows: WindowStore<unknown, unknown>
+/** Passes on the final of a window. */
+class PassFinalOperator extends TableOperator {
   readonly #next: TableOperator | undefined
-  /** Why the row that comes next has no total. */
+  /** Why the final that comes next has no total. */
   refusal: RecordError | undefined
 
-  constructor(rows: WindowStore<unknown, unknown>, next: TableOperator | undefined) {
+  constructor(next: TableOperator | undefined) {
     super()
-    this.#rows = rows
     this.#next = next
   }
 
   change(row: unknown, total: unknown, old: unknown, timestamp: number): void {
     if (this.refusal !== undefined) throw this.refusal
-    const { key, window } = row as { readonly key: unknown; readonly window: { readonly start: number } }
-    this.#rows.set(this.#rows.find(key, window.start), total, timestamp)
     this.#next?.change(row, total, old, timestamp)
   }
 }

@@ -75,11 +75,20 @@ class ExpiringTableOperator extends StreamOperator {
       return
     }
     const kept = storedValue(step, this.#table.value, value, key)
-    // A row that is set again, to leave later, keeps its timer: a row that changes all the time moves it once in a time to live.
-    const hasTimer = old !== null && !isOver && timestamp >= row.time
+    const end = timestamp + ttlMs
+    const keepsTimer = old !== null && !isOver && timestamp >= row.time && this.#hasTimerBy(key, end)
     rows.set(row, kept, timestamp)
-    if (!hasTimer) timers.set(key, END, 'event', timestamp + ttlMs, watermark)
+    if (!keepsTimer) timers.set(key, END, 'event', end, watermark)
     next?.change(key, kept, old, timestamp)
+  }
+
+  /**
+   * A row that is set again, to leave later, keeps its timer: a row that changes all the time moves it once in a time to live. If the time
+   * to live was another one before, its timer may be too late; or there is none, because what follows has failed.
+   */
+  #hasTimerBy(key: unknown, end: number): boolean {
+    const setting = this.#table.timers.setting(key, END)
+    return setting !== undefined && setting.at <= end
   }
 
   /** A row leaves before the present record, as it would if the time of the task were at its end. */
