@@ -188,3 +188,25 @@ test('a table that changes now and then is not continued with another time', asy
     message: expect.stringContaining('emit every 10ms, now every 20ms'),
   })
 })
+
+test('a table that changes at other times passes on each row, once it was accepted that it begins empty', async () => {
+  const world = await JobWorld.open()
+  onTestFinished(() => world.close())
+  for (const name of ['numbers', 'passed']) await world.topic(name)
+  const every = (ms: number) => {
+    const calm = table(numbers, 'rows').every('calm', ms)
+    return job('every', calm, calm.changes().to(passed))
+  }
+  await world.produce('numbers', numbers.value, [
+    { key: 'a', value: 1, timestamp: 100 },
+    { key: 'end', value: 1, timestamp: 1100 },
+  ])
+  await world.runToEnd(every(1000))
+  // It is due before the time up to which the table had passed on everything, with the former time.
+  await world.produce('numbers', numbers.value, [
+    { key: 'b', value: 2, timestamp: 1105 },
+    { key: 'end', value: 1, timestamp: 5000 },
+  ])
+  await world.runToEnd(every(10), { acceptLoss: ['calm', 'calm.pending'] })
+  expect((await changesIn(world, 'passed', passed.value)).map(changeText)).toEqual(['a: 1 @999', 'b: 2 @1109'])
+})

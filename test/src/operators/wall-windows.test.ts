@@ -208,6 +208,31 @@ test('a run to the end leaves the windows of the wall clock open, and a later on
   expect(await rowsIn(world.log, closed)).toHaveLength(1)
 })
 
+test('a run that closes windows leaves those open that wait for windows of the wall clock, behind a repartition topic too', async () => {
+  const world = await JobWorld.open()
+  onTestFinished(() => world.close())
+  for (const name of ['numbers', 'closed']) await world.topic(name)
+  const finals = stream(numbers)
+    .groupByKey()
+    .window(tumbling(HOUR_MS, { clock: 'wall' }))
+    .count('finals', { emit: 'final' })
+  const sums = finals
+    .changes()
+    .groupBy(() => 'all', string())
+    .window(tumbling(2400 * HOUR_MS))
+    .reduce('sums', (a, b) => a + b, { emit: 'final' })
+  const theJob = job('j', sums, sums.changes().to(closed))
+  const send = () => world.produce('numbers', numbers.value, [{ key: 'a', value: 1, timestamp: 1000 }])
+  for (let hour = 0; hour < 2; hour++) {
+    await send()
+    await world.runToEnd(theJob, { closeWindows: true })
+    world.passHours(1)
+  }
+  await world.runToEnd(theJob, { closeWindows: true })
+  expect(await rowsIn(world.log, closed)).toEqual([])
+  expect([...(await world.rows(theJob, 'sums')).values()].reduce<number>((a, b) => a + Number(b), 0)).toBe(2)
+})
+
 test('windows behind those of the wall clock close with them, also when all inputs have become idle in between', async () => {
   const minutes = stream(numbers)
     .groupByKey()
@@ -243,4 +268,32 @@ test('windows of event time are not continued as windows of the wall clock', asy
     code: 'STORE_CHANGED',
     message: expect.stringContaining('event times by record, now wall clock'),
   })
+})
+
+test('windows of event time, and steps behind them, begin again where those of the wall clock were, once that is accepted', async () => {
+  const world = await JobWorld.open()
+  onTestFinished(() => world.close())
+  for (const name of ['numbers', 'closed']) await world.topic(name)
+  const theJob = (clock: 'event' | 'wall') => {
+    const windows = tumbling(SIZE_MS, { clock })
+    const finals = stream(numbers).groupByKey().window(windows).count('finals', { emit: 'final' })
+    const calm = finals.every('calm', SIZE_MS)
+    return job('j', calm, calm.changes().to(closed))
+  }
+  await world.produce('numbers', numbers.value, [{ key: 'a', value: 1, timestamp: 1000 }])
+  await world.runToEnd(theJob('wall'))
+  world.passHours(1)
+  await world.runToEnd(theJob('wall'))
+  await world.produce('numbers', numbers.value, [
+    { key: 'b', value: 1, timestamp: 2000 },
+    { key: 'b', value: 1, timestamp: 3000 },
+    { key: 'b', value: 1, timestamp: 9000 },
+  ])
+  await expect(world.runToEnd(theJob('event'), { acceptLoss: ['finals'] })).rejects.toMatchObject({
+    code: 'STORE_CHANGED',
+    message: expect.stringContaining('calm'),
+  })
+  await world.runToEnd(theJob('event'), { acceptLoss: ['finals', 'calm', 'calm.pending'] })
+  const rows = (await rowsIn(world.log, closed)).filter(([row]) => row.startsWith('b'))
+  expect(rows.map(([row]) => row)).toEqual(['b 2000', 'b 3000'])
 })

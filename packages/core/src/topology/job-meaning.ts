@@ -175,7 +175,8 @@ function hasRowTimes(node: PlanNode): boolean {
 }
 
 function timesOf(node: PlanNode): 'record' | 'callback' | 'wall clock' {
-  if (node.inputs.some((input) => input.kind === 'arrival')) return 'wall clock'
-  const isTimed = stepsOf([node]).some((step) => step.kind === 'source' && step.topic.timestamp !== undefined)
+  const steps = stepsOf([node])
+  if (steps.some(({ kind }) => kind === 'arrival')) return 'wall clock'
+  const isTimed = steps.some((step) => step.kind === 'source' && step.topic.timestamp !== undefined)
   return isTimed ? 'callback' : 'record'
 }

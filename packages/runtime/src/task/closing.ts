@@ -32,6 +32,10 @@ export class ClosableInput implements Progress {
     return Math.max(this.#input.watermark, this.#closing.at)
   }
 
+  get byClock(): boolean {
+    return this.#input.byClock === true
+  }
+
   get idle(): boolean {
     return this.#closing.at === NO_WATERMARK && this.#input.idle
   }

@@ -172,7 +172,9 @@ export class HeldTime implements EventTime {
     return false
   }
 
+  /** The input is restored already. If the step has another input now, whose time is behind, so is what comes after it. */
   resume(watermark: number): void {
-    this.watermark = Math.max(this.watermark, watermark)
+    const { watermark: input } = this.#input
+    this.watermark = Math.max(this.watermark, input === NO_WATERMARK ? watermark : Math.min(watermark, input))
   }
 }

@@ -16,6 +16,8 @@ export interface InputSpec {
   readonly readsValue: boolean
   /** Whether the task reads it to its end before other inputs when it starts. Default false. */
   readonly bootstrap?: boolean
+  /** Whether its records come from steps that go by the wall clock. Default false. */
+  readonly byClock?: boolean
 }
 
 /** Decides what happens with a record that cannot be taken: returns to skip it, throws to stop. */
@@ -79,6 +81,11 @@ export abstract class TaskInput implements Progress {
     this.spec = spec
     this.#keyless = isKeyless(spec.key)
     this.#refuse = refuse
+  }
+
+  /** Whether its time goes by the wall clock, also in part: then the end of the inputs does not move it. */
+  get byClock(): boolean {
+    return this.spec.byClock === true
   }
 
   abstract get watermark(): number

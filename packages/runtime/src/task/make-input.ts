@@ -1,5 +1,5 @@
 import type { TopicDescription } from '@millrace/core'
-import type { InputPlan, PlanNode, Subtopology } from '@millrace/core/internal'
+import { type InputPlan, type PlanNode, type Subtopology, stepsOf } from '@millrace/core/internal'
 import { anySerde } from '../operators/any-serde.ts'
 import type { TaskOwners } from './closing.ts'
 import { followersIn, readsKey, readsValue } from './edges.ts'
@@ -38,6 +38,7 @@ export function makeInput({ node, topic }: InputPlan, wiring: InputWiring): Task
     readsKey: extract !== undefined || readsKey(node, after),
     readsValue: extract !== undefined || readsValue(node, after),
     bootstrap: node.kind === 'source' && node.bootstrap,
+    byClock: stepsOf([node]).some(({ kind }) => kind === 'arrival'),
   }
   if (node.kind === 'source') {
     const { now, topics, idleAfterMs } = wiring

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ClockedOperator } from '../operators/time/clocked.ts'
+import { ArrivalTime } from './arrival-time.ts'
 import { CombinedTime, type EventTime, HeldTime, NO_WATERMARK } from './event-time.ts'
 import { TaskClock } from './task-clock.ts'
 
@@ -213,6 +214,16 @@ test('a step that goes by the wall clock has its turns as that moves on, also af
   restored.reach(1020)
   restored.step()
   expect(log.at(-1)).toBe('wall@1020 at 1020')
+})
+
+test('the latest time that records have reached is not that of the wall clock', () => {
+  const time = new CombinedTime('a', [source(10)], 0)
+  const arrival = new ArrivalTime('arrival counts', time)
+  const clock = new TaskClock([time, arrival], [])
+  arrival.reach(1_000_000)
+  clock.advance()
+  expect(arrival.watermark).toBe(1_000_000)
+  expect(clock.latest).toBe(10)
 })
 
 test('a task that continues from several checkpoints takes each name from the last checkpoint that has it', () => {

@@ -71,9 +71,9 @@ export class TaskClock {
     return this.#changed
   }
 
-  /** The latest time that any step has reached. */
+  /** The latest time that any step has reached which goes by the times of records. */
   get latest(): number {
-    return Math.max(...this.#times.map(({ watermark }) => watermark))
+    return Math.max(...this.#times.flatMap(({ byClock, watermark }) => (byClock ? [] : [watermark])))
   }
 
   /** The first result of each step that waits for the times of records, the earliest first. What waits for the wall clock goes on waiting. */

@@ -141,18 +141,27 @@ export class Finals<E extends Entry<unknown, unknown>> implements ClockedOperato
     return { emittedBefore, open: { start, place, outputs: this.outputs } }
   }
 
-  /** Called also without a checkpoint, and while time is unknown: entries that a checkpoint has must be emitted once time is known. */
+  /**
+   * Called also without a checkpoint, and while time is unknown: entries that a checkpoint has must be emitted once time is known. If
+   * the store was emptied because the step has other times now, the checkpoint may be ahead of them.
+   */
   resume(saved: unknown): void {
     const { emittedBefore, open } = (saved ?? { emittedBefore: null }) as SavedFinals
-    this.#emittedBefore = emittedBefore ?? NOT_BEGUN
+    this.#emittedBefore = emittedBefore === null ? NOT_BEGUN : Math.min(emittedBefore, this.#firstIncomplete)
     this.#scan = open && this.#store.scan(open.start, open.place)
     this.outputs = open?.outputs ?? 0
   }
 
-  #openNext(): void {
+  /** The first time whose entries are not complete; infinite while time is unknown. */
+  get #firstIncomplete(): number {
     const { delayMs, advanceMs } = this.#completion
+    const { watermark } = this.time
+    return watermark === NO_WATERMARK ? Number.POSITIVE_INFINITY : nextWindowStart(watermark - delayMs, advanceMs)
+  }
+
+  #openNext(): void {
     const next = this.#store.firstTime(this.#emittedBefore)
-    const firstIncomplete = nextWindowStart(this.time.watermark - delayMs, advanceMs)
+    const firstIncomplete = this.#firstIncomplete
     if (next === undefined || next >= firstIncomplete) {
       this.#emittedBefore = firstIncomplete
       return
