@@ -113,6 +113,20 @@ describe('what another process left unsynced, and a failed sync has lost, is wri
   })
 })
 
+test('a reader reports whether what it has returned is durable, and makes it durable on request', async () => {
+  await (await open()).admin.createTopic('t')
+  await append(await open(), 'acknowledged')
+  await appendUnsynced('unsynced')
+  const log = await open()
+  const from = await log.openReader().assign('t', 0, 0)
+  expect(from.secured).toBe(true)
+  expect(readAll(from)).toHaveLength(2)
+  expect(from.secured).toBe(false)
+  await from.secure()
+  expect(from.secured).toBe(true)
+  expect(await readAfterPowerCut()).toEqual(['acknowledged', 'unsynced'])
+})
+
 describe('a record of a journal whose sync has failed', () => {
   const NAME = 'id@1-1'
   const record = (epoch: number): JournalRecord => ({ producer: { id: 1, epoch }, decided: null })

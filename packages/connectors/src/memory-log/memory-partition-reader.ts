@@ -69,6 +69,10 @@ export class MemoryPartitionReader implements PartitionReader {
 
   async secure(): Promise<void> {}
 
+  get secured(): boolean {
+    return true
+  }
+
   seek(offset: number): void {
     this.#position = offset
   }

@@ -280,6 +280,8 @@ export interface PartitionReader {
    * is committed to another place, because a record may be read before its writer has made it durable.
    */
   secure(): Promise<void>
+  /** Whether `secure` has nothing to do. Never waits for the network. */
+  readonly secured: boolean
   /** Sets where the next poll reads. The offset may be in the middle of a batch. */
   seek(offset: number): void
   /** Ends the reading of this partition. */

@@ -196,6 +196,10 @@ export abstract class TaskInput implements Progress {
     await this.#reader?.secure()
   }
 
+  get secured(): boolean {
+    return this.#reader?.secured ?? true
+  }
+
   checkpoint(): InputCheckpoint {
     const { offset } = this
     const compactedBefore = this.#compactedBefore

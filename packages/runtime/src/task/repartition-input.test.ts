@@ -74,6 +74,7 @@ function readerOf(batch: Batch): PartitionReader {
       return batch
     },
     secure: async () => {},
+    secured: true,
     seek: () => undefined,
     close: () => undefined,
   }

@@ -16,6 +16,7 @@ function readerOf(batch: Batch, compactedBefore: number): PartitionReader {
     compactedBefore,
     poll: () => batches.shift(),
     secure: async () => {},
+    secured: true,
     seek: () => undefined,
     close: () => undefined,
   }

@@ -29,7 +29,7 @@ export interface TaskSpec {
    * that.
    */
   readonly idleAfterMs: number
-  readonly outside: Outside
+  readonly outside: Omit<Outside, 'secure'>
   /** Called often with how far a restore is. */
   readonly restoring: (progress: RestoreProgress) => void
   /** Called with what the user should know: a store that was rebuilt, and why. */

@@ -154,6 +154,10 @@ export class Task {
     await Promise.all(this.#inputs.map((input) => input.secure()))
   }
 
+  #secureRead(): Promise<void> | undefined {
+    return this.#inputs.every((input) => input.secured) ? undefined : this.secureInputs()
+  }
+
   status(): TaskStatus {
     return {
       task: this.id,
@@ -234,7 +238,7 @@ export class Task {
       deadLetters: await topics.openDeadLetters(),
       openWriters: (topic) => topics.openTopic(topic),
       now: () => spec.env.clock.now(),
-      outside: spec.outside,
+      outside: { ...spec.outside, secure: () => this.#secureRead() },
       fence,
       fences,
       owners,

@@ -153,4 +153,13 @@ export const OPERATOR_BUGS: readonly PlantedBug[] = [
     job: 'steps',
     seed: 32,
   },
+  {
+    name: 'a call is made for a record that is not durable',
+    file: `${RUNTIME}/operators/async/pending-calls.ts`,
+    from: 'const secured = outside.secure()',
+    to: 'const secured = undefined',
+    job: 'steps',
+    troubles: ['power cut'],
+    seed: 21276,
+  },
 ]

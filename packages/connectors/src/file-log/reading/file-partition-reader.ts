@@ -123,8 +123,12 @@ export class FilePartitionReader implements PartitionReader {
   }
 
   async secure(): Promise<void> {
+    if (!this.secured) await syncActive(this.#files)
+  }
+
+  get secured(): boolean {
     const tail = this.#durability === 'fsync' ? this.#batches.readTail() : undefined
-    if (tail !== undefined && tail.synced.nextOffset < this.#given) await syncActive(this.#files)
+    return tail === undefined || tail.synced.nextOffset >= this.#given
   }
 
   /** Whether the batch at the position is decided. */

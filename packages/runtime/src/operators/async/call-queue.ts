@@ -32,9 +32,9 @@ export class CallQueue {
     return this.#watermarks.least
   }
 
-  /** Whether one waits for its call. */
-  get hasWaiting(): boolean {
-    return this.#waiting.hasNext
+  /** The next one whose call is to be made; undefined if none waits for its call. */
+  get nextWaiting(): QueuedCall | undefined {
+    return this.#waiting.next
   }
 
   [Symbol.iterator](): Iterator<QueuedCall> {
@@ -50,7 +50,7 @@ export class CallQueue {
     else this.#waiting.add(call)
   }
 
-  /** The next one whose call is to be made. */
+  /** Takes the next one whose call is to be made. */
   takeWaiting(): QueuedCall | undefined {
     return this.#waiting.take()
   }

@@ -7,8 +7,9 @@ export class CallTurns {
   /** By a turn with a call that is next or under way: those behind it. */
   readonly #behind = new Map<string, Fifo<QueuedCall>>()
 
-  get hasNext(): boolean {
-    return this.#next.first !== undefined
+  /** The call that `take` returns; undefined if all are under way, or wait for those. */
+  get next(): QueuedCall | undefined {
+    return this.#next.first
   }
 
   add(call: QueuedCall): void {

@@ -164,6 +164,35 @@ describe('calls', () => {
     expect(position()).toBe(3)
   })
 
+  test('begin once their records are durable', async () => {
+    const calls = new Calls()
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    calls.hand.securing = first.promise
+    calls.send(1)
+    calls.send(2)
+    expect(calls.called).toEqual([])
+    calls.hand.securing = second.promise
+    first.resolve()
+    await calls.settle()
+    expect(calls.called).toEqual([1])
+    calls.hand.securing = undefined
+    second.resolve()
+    await calls.settle()
+    expect(calls.called).toEqual([1, 2])
+    calls.send(3)
+    expect(calls.called).toEqual([1, 2, 3])
+  })
+
+  test('are not made if their records cannot be made durable: that stops the task', async () => {
+    const calls = new Calls()
+    const securing = Promise.withResolvers<void>()
+    calls.hand.securing = securing.promise
+    calls.send(1)
+    securing.reject(new Error('the sync failed'))
+    await expect(calls.settle()).rejects.toThrow('the sync failed')
+    expect(calls.called).toEqual([])
+  })
+
   test('that are under way when the task is closed are aborted, and are not tried again', async () => {
     const calls = new Calls({ retry: { times: 5, backoff: 10 } })
     calls.send(1, 2)

@@ -42,6 +42,8 @@ type UserCall = (value: unknown, key: unknown, context: AsyncContext) => unknown
  * kept in memory until the next turn of the step: then it leaves as a separate unit, with the time and the watermark of its record,
  * and the record is deleted in the same commit. What a crash interrupts is called again.
  *
+ * A call begins once its record is durable in the log: a record may be read before, and be lost in a power cut.
+ *
  * The time behind the step does not pass the watermark of a record that waits. So a result is late for the steps behind only if its
  * record was.
  */
@@ -54,7 +56,7 @@ export class PendingCalls implements ClockedOperator {
   readonly held: PendingResults
   readonly #store: CallStore
   readonly #ids: RecordIds
-  readonly #context: Pick<StepContext, 'record' | 'clock' | 'units' | 'job'>
+  readonly #context: Pick<StepContext, 'record' | 'clock' | 'units' | 'job' | 'block'>
   readonly #settings: CallSettings
   readonly #fn: UserCall
   readonly #lookups: RemoteLookups | undefined
@@ -65,6 +67,10 @@ export class PendingCalls implements ClockedOperator {
   readonly #isEffect: boolean
   readonly #queue: CallQueue
   readonly #underWay = new Set<Tries>()
+  /** Records before this number are durable. */
+  #securedBefore = 0
+  /** Settles when those are durable that have come since; undefined if nothing is being made durable. */
+  #securing: Promise<void> | undefined
   /** The numbers of records that have come since the queue was looked at; some may have been undone. */
   #arrived: number[] = []
   /** The number of the next record that the queue does not know. */
@@ -125,9 +131,11 @@ export class PendingCalls implements ClockedOperator {
   }
 
   step(): number {
-    const waiting = this.#mayCall ? this.#queue.takeWaiting() : undefined
-    if (waiting !== undefined) this.#call(waiting)
-    else this.#emitNext()
+    if (!this.#mayCall) this.#emitNext()
+    else if (this.#isNextSecured || this.#secure()) {
+      const waiting = this.#queue.takeWaiting()
+      if (waiting !== undefined) this.#call(waiting)
+    }
     return 1
   }
 
@@ -152,10 +160,43 @@ export class PendingCalls implements ClockedOperator {
       this.#add(order, call)
     }
     this.#next = this.#ids.taken
+    this.#securedBefore = 0
+    this.#securing = undefined
   }
 
   get #mayCall(): boolean {
-    return this.#queue.hasWaiting && this.#underWay.size < this.#settings.plan.concurrency
+    const { nextWaiting } = this.#queue
+    if (nextWaiting === undefined || this.#underWay.size >= this.#settings.plan.concurrency) return false
+    return this.#securing === undefined || this.#isNextSecured
+  }
+
+  get #isNextSecured(): boolean {
+    const { nextWaiting } = this.#queue
+    return nextWaiting !== undefined && nextWaiting.number < this.#securedBefore
+  }
+
+  /** Makes the records durable that have come by now; whether they are at once. What fails stops the task. */
+  #secure(): boolean {
+    const { block, clock } = this.#context
+    const { outside } = this.#settings
+    const before = this.#next
+    const secured = outside.secure()
+    if (secured === undefined) {
+      this.#securedBefore = before
+      return true
+    }
+    this.#securing = secured
+    const end = (error?: unknown) => {
+      // The step was closed meanwhile, and with it what it read from.
+      if (this.#securing !== secured) return
+      this.#securing = undefined
+      if (error === undefined) this.#securedBefore = before
+      else block(Promise.reject(error))
+      clock.lookSoon = true
+      outside.wake()
+    }
+    secured.then(() => end(), end)
+    return false
   }
 
   /** Takes the records that have come into the queue. */
@@ -249,9 +290,10 @@ export class PendingCalls implements ClockedOperator {
         begun()
         return queue.size >= recordsMax
       },
-      stop() {
+      stop: () => {
         for (const tries of underWay) tries.stop()
         underWay.clear()
+        this.#securing = undefined
       },
     }
   }

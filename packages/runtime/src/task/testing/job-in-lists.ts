@@ -20,6 +20,7 @@ const NO_OUTSIDE: Outside = {
     turn: () => Promise.resolve(),
   },
   random: { next: () => 0, uuid: () => '' },
+  secure: () => undefined,
   wake: () => undefined,
 }
 

@@ -83,6 +83,7 @@ export class ListedPartition implements PartitionWriter {
         return record === undefined ? undefined : new ListedBatch(topic, partition, at++, record)
       },
       secure: async () => {},
+      secured: true,
       seek: (offset) => {
         at = offset
       },

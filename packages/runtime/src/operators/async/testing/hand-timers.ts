@@ -16,6 +16,12 @@ export class HandTimers implements Outside {
     turn: () => Promise.resolve(),
   }
   woken = 0
+  /** Set if what the task has read is not durable: settles when a test says so. */
+  securing: Promise<void> | undefined
+
+  secure(): Promise<void> | undefined {
+    return this.securing
+  }
 
   wake(): void {
     this.woken++
