@@ -29,6 +29,30 @@ function openFiles(): string[] {
   })
 }
 
+test.each([
+  ['write', 'ENOSPC', 'LOG_FULL'],
+  ['write', 'EIO', 'LOG_WRITE_FAILED'],
+  ['sync', 'EIO', 'LOG_SYNC_FAILED'],
+] as const)(
+  'a reader that cannot make durable what it has read (%s: %s) fails with %s',
+  async (failing, code, name) => {
+    const unsynced = await openFileLog({ directory, env: nodeEnv(), durability: 'os' })
+    await unsynced.admin.createTopic('t')
+    const writer = unsynced.openWriter()
+    write(await writer.openPartition('t', 0), 'k', 'v')
+    await writer.flush()
+    let broken = false
+    const log = await open((call) => (broken && call === failing ? code : undefined))
+    const from = await log.openReader().assign('t', 0, 0)
+    expect(readAll(from)).toHaveLength(1)
+    broken = true
+    await expect(from.secure()).rejects.toMatchObject({ code: name })
+    broken = false
+    await log.close()
+    await unsynced.close()
+  },
+)
+
 describe('a group', () => {
   test('whose sync failed is never reported as durable, also by a later commit', async () => {
     let broken = true

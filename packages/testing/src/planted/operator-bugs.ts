@@ -95,6 +95,7 @@ export const OPERATOR_BUGS: readonly PlantedBug[] = [
     from: '    while (ahead !== undefined && this.#takeEarly(ahead)) ahead = this.#next()\n',
     to: '    ahead = undefined\n',
     job: 'steps',
+    seed: 900,
   },
   {
     name: 'a timer that has fired is still set',
