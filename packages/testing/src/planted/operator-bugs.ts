@@ -91,15 +91,14 @@ export const OPERATOR_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'timers are not armed after a restart',
-    file: `${RUNTIME}/operators/process/timer-queue.ts`,
+    file: `${RUNTIME}/operators/time/timer-queue.ts`,
     from: '    while (ahead !== undefined && this.#takeEarly(ahead)) ahead = this.#next()\n',
     to: '    ahead = undefined\n',
     job: 'steps',
-    seed: 900,
   },
   {
     name: 'a timer that has fired is still set',
-    file: `${RUNTIME}/operators/process/timer-queue.ts`,
+    file: `${RUNTIME}/operators/time/timer-queue.ts`,
     from: '    this.#store.set(entry, undefined)\n',
     to: '',
     job: 'steps',

@@ -207,8 +207,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'closings are not armed if time was unknown',
     file: `${RUNTIME}/operators/time/finals.ts`,
-    from: 'this.#emittedBefore = emittedBefore ?? NOT_BEGUN',
-    to: 'this.#emittedBefore = emittedBefore ?? (saved === undefined ? NOT_BEGUN : Number.MAX_SAFE_INTEGER)',
+    from: 'emittedBefore === null ? NOT_BEGUN :',
+    to: 'emittedBefore === null ? (saved === undefined ? NOT_BEGUN : Number.MAX_SAFE_INTEGER) :',
     job: 'times',
   },
   {
