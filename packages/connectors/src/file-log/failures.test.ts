@@ -224,3 +224,21 @@ test('a disk that fails while a partition is read is reported by code', async ()
   failing = false
   await log.close()
 })
+
+test('a disk that fails while a reader makes records durable is reported by code', async () => {
+  let failing = false
+  const log = await open((call, path) => (failing && call === 'write' && path.endsWith('.log') ? 'EIO' : undefined))
+  await log.admin.createTopic('t')
+  const writer = log.openWriter()
+  write(await writer.openPartition('t', 0), 'k', 'not flushed')
+  writer.send()
+  const reader = await log.openReader().assign('t', 0, 0)
+  await expect.poll(() => readAll(reader).length).toBe(1)
+  failing = true
+  expect(reader.secured).toBe(false)
+  await expect(reader.secure()).rejects.toMatchObject({ code: 'LOG_WRITE_FAILED' })
+  failing = false
+  await reader.secure()
+  expect(reader.secured).toBe(true)
+  await log.close()
+})

@@ -99,7 +99,7 @@ export class FilePartitionReader implements PartitionReader {
     try {
       return this.#poll()
     } catch (error) {
-      throw diskFailed(this.#files.directory, error, { topic: this.topic, partition: this.partition })
+      throw this.#diskFailed(error)
     }
   }
 
@@ -123,12 +123,25 @@ export class FilePartitionReader implements PartitionReader {
   }
 
   async secure(): Promise<void> {
-    if (!this.secured) await syncActive(this.#files)
+    if (this.secured) return
+    try {
+      await syncActive(this.#files)
+    } catch (error) {
+      throw this.#diskFailed(error)
+    }
   }
 
   get secured(): boolean {
-    const tail = this.#durability === 'fsync' ? this.#batches.readTail() : undefined
-    return tail === undefined || tail.synced.nextOffset >= this.#given
+    try {
+      const tail = this.#durability === 'fsync' ? this.#batches.readTail() : undefined
+      return tail === undefined || tail.synced.nextOffset >= this.#given
+    } catch (error) {
+      throw this.#diskFailed(error)
+    }
+  }
+
+  #diskFailed(error: unknown): unknown {
+    return diskFailed(this.#files.directory, error, { topic: this.topic, partition: this.partition })
   }
 
   /** Whether the batch at the position is decided. */
