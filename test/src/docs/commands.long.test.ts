@@ -134,7 +134,7 @@ test('the commands of the path print what its pages show, each page on the files
       const name = nameOf(block)
       if (name !== undefined) writeFileSync(join(clone.path, name), block.code)
       if (block.language === '') {
-        expect(printed).toBe(block.code)
+        expect(withoutOffsets(printed)).toBe(withoutOffsets(block.code))
         shown++
       }
       if (block.language !== 'sh') continue
@@ -146,6 +146,11 @@ test('the commands of the path print what its pages show, each page on the files
   }
   expect(shown).toBe(9)
 })
+
+/** Each commit takes an offset for its marker, and on a busy machine a run of a few records may have more than one commit. */
+function withoutOffsets(printed: string): string {
+  return printed.replace(/^(\d+):\d+ /gm, '$1:… ')
+}
 
 test('the commands of the guide about changes print what it shows', { timeout: TEST_MS_MAX }, async () => {
   const blocks = codeBlocks(readFileSync(join(clone.path, 'docs/guide/changing-a-job.md'), 'utf8'))
