@@ -38,7 +38,7 @@ describe('a join of several streams', () => {
     })
     expectTypeOf(done.late('orders')).toEqualTypeOf<Stream<string, Order>>()
     expectTypeOf(done.late('payments')).toEqualTypeOf<Stream<string, number>>()
-    // @ts-expect-error: there is no such stream
+    // @ts-expect-error: not one of the streams
     expect(() => done.late('returns')).toThrow(
       expect.objectContaining({
         code: 'JOB_INVALID',
@@ -93,7 +93,7 @@ describe('a join of several streams', () => {
     ['nothing', {} as { within: '1h' }, 'within must be'],
     ['a negative time', { within: -1 }, 'within must be'],
     ['two times', { within: { before: 1, after: 2 } as unknown as number }, 'within must be'],
-    ['a grace that is no duration', { within: '1h', grace: 0.5 } as const, 'grace must be'],
+    ['a grace that is not a duration', { within: '1h', grace: 0.5 } as const, 'grace must be'],
   ])('within %s is refused', (_what, options, problem) => {
     const joined = joinAll('done', { orders, payments, parcels }, options)
     expect(() => job('j', joined.to(out))).toThrow(problem)

@@ -32,7 +32,7 @@ export class JoinedStreams<K, S> extends Stream<K, RecordOfEach<S>> {
   }
 
   /**
-   * The records of one of the streams that came too late to be joined, as they were. Throws `JOB_INVALID` if there is no such stream.
+   * The records of one of the streams that came too late to be joined, as they were. Throws `JOB_INVALID` for any other name.
    *
    * ```ts
    * const latePayments = settled.late('payments')

@@ -151,7 +151,7 @@ describe('a join', () => {
     ['no duration', { within: 'soon' as '1h' }, 'Step join "paid" cannot join these streams: within must be'],
     ['nothing', {} as { within: '1h' }, 'within must be'],
     ['a negative time', { within: -1 }, 'within must be'],
-    ['a grace that is no duration', { within: '1h', grace: Number.NaN } as const, 'grace must be'],
+    ['a grace that is not a duration', { within: '1h', grace: Number.NaN } as const, 'grace must be'],
   ])('within %s is refused', (_what, options, problem) => {
     expect(problemsOf(() => orders.join('paid', payments, keep, options))).toContain(problem)
   })

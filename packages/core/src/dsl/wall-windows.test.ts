@@ -36,7 +36,7 @@ describe('windows of the wall clock', () => {
     expect(() => job('j', visits, ...made)).not.toThrow()
     // @ts-expect-error: windows of so many records go by no clock
     expect(countWindow(5, { clock: 'wall' })).toEqual({ kind: 'count', size: 5 })
-    // @ts-expect-error: there is no such clock
+    // @ts-expect-error: not a clock
     expectTypeOf<WindowClock>('walls')
   })
 

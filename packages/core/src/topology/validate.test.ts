@@ -182,7 +182,7 @@ test.each(refused)('a job that %s is refused', (_what, make, problem) => {
 
 const windows: readonly (readonly [string, Windows, string])[] = [
   ['no size', tumbling(0), 'size must be'],
-  ['a size that is no duration', tumbling('1h'.replace('h', 'y') as '1h'), 'size must be'],
+  ['a size that is not a duration', tumbling('1h'.replace('h', 'y') as '1h'), 'size must be'],
   ['a size of half a millisecond', tumbling(0.5), 'size must be'],
   ['no size that slides', sliding(0), 'size must be'],
   ['negative grace that slides', sliding(5, { grace: -1 }), 'grace must be'],
@@ -234,7 +234,7 @@ test('panes that are not whole, or whose totals cannot be merged, are refused', 
 
 const sessionCases: readonly (readonly [string, Sessions, string])[] = [
   ['no gap', sessions({ gap: 0 }), 'gap must be'],
-  ['a gap that is no duration', sessions({ gap: 'soon' as '1h' }), 'gap must be'],
+  ['a gap that is not a duration', sessions({ gap: 'soon' as '1h' }), 'gap must be'],
   ['negative grace', sessions({ gap: '1h', grace: -1 }), 'grace must be'],
   ['a retention shorter than the grace', sessions({ gap: 1, grace: '2h', retention: '1h' }), 'at least the grace'],
 ]

@@ -84,7 +84,7 @@ class ExpiringTableOperator extends StreamOperator {
 
   /**
    * A row that is set again, to leave later, keeps its timer: a row that changes all the time moves it once in a time to live. If the time
-   * to live was another one before, its timer may be too late; or there is none, because what follows has failed.
+   * to live was another one before, its timer may be too late. The row has lost its timer if what follows has failed.
    */
   #hasTimerBy(key: unknown, end: number): boolean {
     const setting = this.#table.timers.setting(key, END)
