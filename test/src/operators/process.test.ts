@@ -14,15 +14,17 @@ import {
   type ValueState,
   valueState,
 } from '@millrace/core'
+import { RECENT_MAX, WatchByHand } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { limitMs, trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
-import { type PlainEmission, type PlainRecord, ProcessByHand, RECENT_MAX, TTL_MS } from './process-by-hand.ts'
 
 /** The number of random runs. MILLRACE_RANDOM_JOBS sets another. */
 const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(12))
+/** How long after its write the state of the step with a time to live is there, ms. */
+const TTL_MS = 40
 /** Later than all timers. */
 const END = 1_000_000
 
@@ -135,30 +137,37 @@ function firstsByHand(records: readonly Placed[]): Map<string, unknown> {
   return counts
 }
 
-type Placed = PlainRecord & { readonly partition: number }
+interface Placed extends TestRecord<number> {
+  readonly key: string
+  readonly partition: number
+}
+
+type Emissions = WatchByHand['emitted']
 
 /** What the step emits in each partition, computed by hand. */
-function emissionsByHand(records: readonly Placed[], partitions: number): PlainEmission[] {
+function emissionsByHand(records: readonly Placed[], partitions: number): Emissions {
   return Array.from({ length: partitions }).flatMap((_, partition) => {
-    const byHand = new ProcessByHand()
-    for (const record of records) if (record.partition === partition) byHand.take(record)
-    return byHand.emissions
+    const byHand = new WatchByHand({ ttlMs: TTL_MS, quietMs: 1 })
+    for (const { key, value, timestamp: time } of records.filter((each) => each.partition === partition)) {
+      byHand.take({ key, value: value === null ? null : { id: value, size: value }, time })
+    }
+    return byHand.emitted
   })
 }
 
-function emittedByHand(emissions: readonly PlainEmission[]): Map<string, unknown> {
+function emittedByHand(emissions: Emissions): Map<string, unknown> {
   const rows = new Map<string, string[]>()
-  for (const { key, text, timestamp } of emissions) {
-    rows.set(`of ${key}`, [...(rows.get(`of ${key}`) ?? []), `${text} at ${timestamp}`])
+  for (const { key, text, time } of emissions) {
+    rows.set(`of ${key}`, [...(rows.get(`of ${key}`) ?? []), `${text} at ${time}`])
   }
   return rows
 }
 
 /** The timers of what was emitted at the end are still set. */
-function delaysByHand(emissions: readonly PlainEmission[]): Map<string, unknown> {
+function delaysByHand(emissions: Emissions): Map<string, unknown> {
   const rows = new Map<string, number>()
-  for (const { key, text, timestamp } of emissions) {
-    if (timestamp < END) rows.set(`${key} ${text}`, (rows.get(`${key} ${text}`) ?? 0) + 1)
+  for (const { key, text, time } of emissions) {
+    if (time < END) rows.set(`${key} ${text}`, (rows.get(`${key} ${text}`) ?? 0) + 1)
   }
   return rows
 }
@@ -199,7 +208,7 @@ test(
         const world = await JobWorld.open()
         await world.topic('numbers', { partitions })
         let now = 100
-        const records: (TestRecord<number> & PlainRecord & { partition: number })[] = values.map((each) => {
+        const records: Placed[] = values.map((each) => {
           now += each.step
           const timestamp = now - each.back
           return { key: `k${each.key}`, value: each.value, timestamp, partition: each.key % partitions }

@@ -1,5 +1,6 @@
-import type { Log, Serde, Topic } from '@millrace/core'
+import type { Log, Topic } from '@millrace/core'
 import type { ServedView } from '@millrace/runtime'
+import { readRecords } from '../read-records.ts'
 import type { Found, Output, Result } from './differences.ts'
 import { type Ids, lateTopic, resultsTopic, totalsTopic } from './ids-job.ts'
 import type { TablePlan } from './plan.ts'
@@ -25,27 +26,9 @@ export async function findResults(log: Log, { kind, name }: TablePlan): Promise<
 /** The committed records of a topic, partition by partition. */
 export async function readTopic<K>(
   log: Log,
-  { name, key, value }: Topic<K, Ids>,
+  topic: Topic<K, Ids>,
 ): Promise<(Omit<Output, 'key'> & { readonly key: K; readonly partition: number })[]> {
-  const records: (Omit<Output, 'key'> & { readonly key: K; readonly partition: number })[] = []
-  const { partitions } = (await log.admin.describeTopic(name)) ?? { partitions: 0 }
-  const reader = log.openReader()
-  for (let partition = 0; partition < partitions; partition++) {
-    const from = await reader.assign(name, partition, 0)
-    for (let batch = from.poll(); batch !== undefined; batch = from.poll()) {
-      while (batch.next()) {
-        const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = batch
-        const ids = decode(value, bytes, valueStart, valueEnd)
-        records.push({ key: key.decode(bytes, keyStart, keyEnd), ids, time: timestamp, partition })
-      }
-    }
-  }
-  await reader.close()
-  return records
-}
-
-function decode(value: Serde<Ids>, bytes: Buffer, start: number, end: number): Ids {
-  return start < 0 ? [] : value.decode(bytes, start, end)
+  return (await readRecords(log, topic)).map(({ value, ...rest }) => ({ ...rest, ids: value ?? [] }))
 }
 
 /** The committed rows of a view: `key` or `key start`, and the value. */

@@ -13,7 +13,7 @@ import { auditTimes, type Idleness } from './audit-times.ts'
 import { hold } from './invariants.ts'
 import type { Scenario } from './scenario.ts'
 import { SOURCES, type TimesPlan, timesPlan } from './times-job.ts'
-import type { RunContainer, Workload } from './workload.ts'
+import { allAtEnd, type RunContainer, type Workload } from './workload.ts'
 
 const JOB = 'times'
 const KEYS = 8
@@ -128,8 +128,7 @@ export class TimesWorkload implements Workload {
   }
 
   async isDone(_log: Log, statuses: readonly JobStatus[]): Promise<boolean> {
-    const inputs = statuses.flatMap(({ tasks }) => tasks.flatMap((task) => task.inputs))
-    return inputs.every(({ offset, endOffset }) => offset >= endOffset)
+    return allAtEnd(statuses)
   }
 
   async auditEnd(process: SimulatedProcess, run: RunContainer): Promise<void> {

@@ -33,3 +33,9 @@ export interface Workload {
 }
 
 export type RunContainer = (untilEnd: boolean) => Promise<Container>
+
+/** Whether containers are at the end of all of their inputs. */
+export function allAtEnd(statuses: readonly JobStatus[]): boolean {
+  const inputs = statuses.flatMap(({ tasks }) => tasks.flatMap((task) => task.inputs))
+  return inputs.every(({ offset, endOffset }) => offset >= endOffset)
+}

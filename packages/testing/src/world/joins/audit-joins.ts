@@ -1,6 +1,6 @@
 import type { Log } from '@millrace/core'
+import { readRecords } from '../../read-records.ts'
 import { hold } from '../invariants.ts'
-import { readRecords } from '../read-records.ts'
 import { regroupedKey } from '../regrouped-key.ts'
 import { idTopic, type JoinPlan, LEFT, lateTopic, pairsTopic, RIGHT } from './joins-job.ts'
 

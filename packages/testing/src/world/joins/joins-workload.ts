@@ -9,7 +9,7 @@ import type { ContentOf } from '../audit-stores.ts'
 import { choose } from '../choose.ts'
 import type { Scenario } from '../scenario.ts'
 import { type SourcePartition, sourcePartitions } from '../source-partitions.ts'
-import type { RunContainer, Workload } from '../workload.ts'
+import { allAtEnd, type RunContainer, type Workload } from '../workload.ts'
 import { auditJoins, auditRepeats } from './audit-joins.ts'
 import { idTopic, type JoinPlan, joinPlans, joinsJob, LEFT, lateTopic, pairsTopic, RIGHT } from './joins-job.ts'
 
@@ -93,8 +93,7 @@ export class JoinsWorkload implements Workload {
   }
 
   async isDone(_log: Log, statuses: readonly JobStatus[]): Promise<boolean> {
-    const inputs = statuses.flatMap(({ tasks }) => tasks.flatMap((task) => task.inputs))
-    return inputs.every(({ offset, endOffset }) => offset >= endOffset)
+    return allAtEnd(statuses)
   }
 
   async auditEnd(process: SimulatedProcess, run: RunContainer): Promise<void> {

@@ -1,5 +1,5 @@
 import { json, string, topic } from '@millrace/core'
-import type { FoundRecord } from '../read-records.ts'
+import type { FoundRecord } from '../../read-records.ts'
 
 export const KINDS = ['a', 'b', 'c'] as const
 

@@ -6,6 +6,7 @@ import { matchesIn } from './matches-in.ts'
 import { answerTo } from './service.ts'
 import { answersOf, fails, lookedUp, repeatedId } from './steps-job.ts'
 import type { CallsPlan, Placed, StepsPlan } from './steps-plan.ts'
+import { QUIET_MS } from './watch.ts'
 import { WatchByHand } from './watch-by-hand.ts'
 import { FLOWS } from './window-steps.ts'
 
@@ -151,7 +152,7 @@ function numbered(events: readonly EventRecord[]): Written[] {
 function watched(events: readonly EventRecord[], ttlMs: number): Written[] {
   const parts = new Map<number, WatchByHand>()
   for (const event of events) {
-    const part = parts.get(event.partition) ?? new WatchByHand(ttlMs)
+    const part = parts.get(event.partition) ?? new WatchByHand({ ttlMs, quietMs: QUIET_MS })
     parts.set(event.partition, part)
     part.take(event)
   }

@@ -1,6 +1,14 @@
 import type { Event, EventRecord, Written } from './events.ts'
 import { RECENT_MAX } from './watch.ts'
 
+/** What the step looks at. */
+type Watched = Pick<Event, 'id' | 'size'>
+
+/** A record that the step emits. */
+interface Emitted extends Written {
+  readonly text: string
+}
+
 interface Kept {
   readonly time: number
   readonly id: number
@@ -13,18 +21,29 @@ interface KeyState {
   timers: Map<string, { readonly at: number; readonly setAt: number }>
 }
 
-/** What the step `watch` does with the events of one partition, computed with maps and sorting. */
+/** The times of a step, ms. */
+export interface WatchTimes {
+  /** How long after its write state is there. */
+  readonly ttlMs: number
+  /** How long after an event its timer `quiet` is due, for each unit of the event's size. */
+  readonly quietMs: number
+}
+
+/**
+ * What the step `watch` does with the events of one partition, computed with maps and sorting: without anything of Millrace. Also for
+ * other steps that do the same.
+ */
 export class WatchByHand {
-  readonly emitted: Written[] = []
-  readonly #ttlMs: number
+  readonly emitted: Emitted[] = []
+  readonly #times: WatchTimes
   readonly #keys = new Map<string, KeyState>()
   #watermark = Number.NEGATIVE_INFINITY
 
-  constructor(ttlMs: number) {
-    this.#ttlMs = ttlMs
+  constructor(times: WatchTimes) {
+    this.#times = times
   }
 
-  take({ key, value, time }: EventRecord): void {
+  take({ key, value, time }: Pick<EventRecord, 'key' | 'time'> & { readonly value: Watched | null }): void {
     this.#watermark = Math.max(this.#watermark, time)
     this.#fireDue()
     const state = this.#stateOf(key)
@@ -35,7 +54,7 @@ export class WatchByHand {
     this.#fireDue()
   }
 
-  #event(key: string, state: KeyState, { id, size }: Event, timestamp: number): void {
+  #event(key: string, state: KeyState, { id, size }: Watched, timestamp: number): void {
     const time = this.#watermark
     this.#emit(key, `${id}${timestamp < time ? ' late' : ''} after ${this.#described(state, time)}`, timestamp)
     state.last = { time, id }
@@ -43,8 +62,8 @@ export class WatchByHand {
     if (size % 5 === 0) state.kinds.delete('0')
     else state.kinds.set(`${size % 3}`, { time, id })
     if (size % 7 === 0) state.timers.delete('quiet')
-    else if (size % 2 === 0) state.timers.set('quiet', { at: timestamp + 5 * size, setAt: time })
-    if (size % 11 === 0) state.timers.set('past', { at: timestamp - size, setAt: time })
+    else if (size % 2 === 0) state.timers.set('quiet', { at: timestamp + this.#times.quietMs * size, setAt: time })
+    if (size % 11 === 0) state.timers.set('past', { at: Math.max(0, timestamp - size), setAt: time })
   }
 
   #fire(key: string, name: string, at: number, setAt: number): void {
@@ -81,7 +100,7 @@ export class WatchByHand {
   }
 
   #isThere({ time }: Kept, now: number): boolean {
-    return time + this.#ttlMs > now
+    return time + this.#times.ttlMs > now
   }
 
   #stateOf(key: string): KeyState {

@@ -12,6 +12,8 @@ import {
 import { EVENTS } from './events.ts'
 
 export const RECENT_MAX = 3
+/** How long after an event the timer `quiet` is due, for each unit of the event's size. */
+export const QUIET_MS = 5
 /** How long after its event a reminder comes, by the wall clock. */
 const REMIND_MS = 60
 /** More events than a key gets while a clock is an hour back. */
@@ -51,7 +53,7 @@ export function watch(ttlMs: number) {
       if (size % 5 === 0) state.kinds.delete('0')
       else state.kinds.set(`${size % 3}`, id)
       if (size % 7 === 0) timers.quiet.cancel()
-      else if (size % 2 === 0) timers.quiet.at(timestamp + 5 * size)
+      else if (size % 2 === 0) timers.quiet.at(timestamp + QUIET_MS * size)
       if (size % 11 === 0) timers.past.at(timestamp - size)
       if (kind === 'a') outputs.noted.emit(`${id}`)
       if (kind === 'b') {

@@ -1,6 +1,6 @@
 import type { Log, Topic } from '@millrace/core'
+import { readRecords } from '../../read-records.ts'
 import { hold } from '../invariants.ts'
-import { readRecords } from '../read-records.ts'
 import type { Row } from './rows.ts'
 import type { Visit, Visited } from './tables-job.ts'
 

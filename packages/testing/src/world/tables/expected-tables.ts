@@ -1,4 +1,4 @@
-import type { FoundRecord } from '../read-records.ts'
+import type { FoundRecord } from '../../read-records.ts'
 import { type Row, together, totalOf, withRow } from './rows.ts'
 import { enlarged, isKept, type NoteTotals, type Ranking, rankGroupOf, sizeOf, type TableValue } from './tables-job.ts'
 import type { TablesPlan, TopPlan } from './tables-plan.ts'

@@ -4,12 +4,12 @@ import { partitionOf } from '@millrace/core/internal'
 import type { Machine } from '../../machine/machine.ts'
 import type { SeededRandom } from '../../machine/seeded-random.ts'
 import type { SimulatedProcess } from '../../machine/simulated-process.ts'
+import { readRecords } from '../../read-records.ts'
 import { DATA } from '../audit.ts'
 import { auditAllStores } from '../audit-all-stores.ts'
 import type { ContentOf } from '../audit-stores.ts'
-import { readRecords } from '../read-records.ts'
 import type { Scenario } from '../scenario.ts'
-import type { RunContainer, Workload } from '../workload.ts'
+import { allAtEnd, type RunContainer, type Workload } from '../workload.ts'
 import { STATE } from '../world-containers.ts'
 import { auditChanges, auditTables } from './audit-tables.ts'
 import { auditVisits } from './audit-visits.ts'
@@ -129,8 +129,7 @@ export class TablesWorkload implements Workload {
   }
 
   async isDone(_log: Log, statuses: readonly JobStatus[]): Promise<boolean> {
-    const inputs = statuses.flatMap(({ tasks }) => tasks.flatMap((task) => task.inputs))
-    return inputs.every(({ offset, endOffset }) => offset >= endOffset)
+    return allAtEnd(statuses)
   }
 
   async auditEnd(process: SimulatedProcess, run: RunContainer): Promise<void> {
