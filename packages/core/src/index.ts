@@ -107,6 +107,7 @@ export type {
   AggregateOptions,
   EmitEvery,
   EmitOptions,
+  MergedTotals,
   TotalsOfTwoSessionsNeedMerge,
 } from './dsl/aggregate-options.ts'
 export type {

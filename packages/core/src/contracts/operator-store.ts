@@ -80,10 +80,10 @@ export interface IntervalStore<K, V> extends TimedStore<K, V, WindowEntry<K, V>>
   find(key: K, start: number, end: number): WindowEntry<K, V>
   /**
    * The intervals of a key that have a time in common with `from` (inclusive) to `to` (exclusive), by start, then by end; in
-   * reverse from the last to the first. The cost is that of what it returns. Changes during the walk do not change what it
-   * visits, except that it skips what was deleted.
+   * reverse from the last to the first. Without bounds: all. The cost is that of what it returns. Changes during the walk do not
+   * change what it visits, except that it skips what was deleted.
    */
-  ofKey(key: K, from: number, to: number, reverse?: boolean): Iterable<WindowEntry<K, V>>
+  ofKey(key: K, from?: number, to?: number, reverse?: boolean): Iterable<WindowEntry<K, V>>
 }
 
 /** A value of a key and instant. */
@@ -98,7 +98,7 @@ export interface InstantEntry<K, V> extends Entry<K, V> {
 export interface InstantStore<K, V> extends TimedStore<K, V, InstantEntry<K, V>> {
   find(key: K, at: number, sequence: number): InstantEntry<K, V>
   /** The entries of a key from `from` (inclusive) to `to` (exclusive), by instant, then by sequence; else as for intervals. */
-  ofKey(key: K, from: number, to: number, reverse?: boolean): Iterable<InstantEntry<K, V>>
+  ofKey(key: K, from?: number, to?: number, reverse?: boolean): Iterable<InstantEntry<K, V>>
 }
 
 /**

@@ -10,12 +10,12 @@ import { SET_TIMER, TIMER_TIME } from '../serdes/timer-time.ts'
 import { windowed } from '../serdes/windowed.ts'
 import { planSerde, type TableWindow } from './plan-value.ts'
 
-/** A store of that name for records by key and event time, which are kept for `keptMs`. `timed`: each has another time too. */
+/** A store of that name for records by key and event time, which are kept for `keptMs`, or until they are deleted. `timed`: each has another time too. */
 export function recordStorePlan<V>(
   name: string,
   key: Serde<never>,
   value: Serde<V> | undefined,
-  keptMs: number,
+  keptMs: number | undefined,
   timed: boolean,
 ): StorePlan {
   const shape = { kind: 'instant' } as const
@@ -65,8 +65,6 @@ export function paneStorePlans(
   { name, key, value }: StorePlan,
   { sizeMs, graceMs }: FixedWindows,
 ): readonly [panes: StorePlan, next: StorePlan] {
-  const shape = { kind: 'instant' as const }
-  const panes = { name: `${name}.panes`, key, value, shape, retentionMs: sizeMs + graceMs, timed: false }
-  const next = { ...panes, name: `${name}.next`, value: planSerde(int64()), retentionMs: undefined }
-  return [Object.freeze(panes), Object.freeze(next)]
+  const panes = recordStorePlan(`${name}.panes`, key, value, sizeMs + graceMs, false)
+  return [panes, recordStorePlan(`${name}.next`, key, int64(), undefined, false)]
 }

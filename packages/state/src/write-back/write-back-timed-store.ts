@@ -80,7 +80,12 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
     if (value !== undefined) this.#place(cached)
   }
 
-  *ofKey(key: K, from: number, to: number, reverse = false): Generator<TimedWriteBackEntry<K, V>, void> {
+  *ofKey(
+    key: K,
+    from = Number.NEGATIVE_INFINITY,
+    to = Number.POSITIVE_INFINITY,
+    reverse = false,
+  ): Generator<TimedWriteBackEntry<K, V>, void> {
     const keyId = this.#keyIdOf(key)
     const places = this.#times.between(keyId, from, to)
     for (let at = 0; at < places.length; at += 2) {

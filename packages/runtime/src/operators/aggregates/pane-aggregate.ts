@@ -14,7 +14,7 @@ import { anySerde } from '../any-serde.ts'
 import { StreamOperator, TableOperator } from '../operator.ts'
 import { requireKey } from '../require-key.ts'
 import type { Connect, StepContext } from '../step-context.ts'
-import { Finals, whenClosed } from '../time/finals.ts'
+import { driveFinals, Finals, whenClosed } from '../time/finals.ts'
 import { judgingWatermark, type LateRecords, lateRecords, passLate } from '../time/late-records.ts'
 import { type Fold, foldOf, foldRecord, mergeTotals } from './fold.ts'
 import { shownTo } from './shown-results.ts'
@@ -43,8 +43,7 @@ export function compilePaneAggregate(node: AggregateNode, windows: FixedWindows,
   const panes = context.instantStore(panesPlan, time)
   const nextWindows = context.instantStore(nextPlan, time)
   const finals = new Finals(rowsPlan.name, whenClosed(windows), time, nextWindows, (next) => next, record)
-  context.drive(finals)
-  context.holdBack(node, rowsPlan.name, time, finals)
+  driveFinals(finals, node, context)
   return () => {
     const fold = foldOf(node, node, context)
     const copier = node.fold === undefined ? new TotalCopier(fold.value) : undefined
@@ -153,7 +152,7 @@ class MergePanesOperator extends TableOperator {
     const { windows, panes, nextWindows } = this.#merging
     nextWindows.set(nextWindows.find(key, start, 0), undefined)
     const second = start + windows.advanceMs
-    for (const { at } of panes.ofKey(key, second, Number.POSITIVE_INFINITY)) {
+    for (const { at } of panes.ofKey(key, second)) {
       noteNext(nextWindows, key, Math.max(second, firstWindow(at, windows)))
       return
     }
@@ -202,7 +201,7 @@ function firstWindow(pane: number, { sizeMs, advanceMs }: FixedWindows): number 
 
 /** Notes that a window of a key has records. Of those that are noted, the first counts. */
 function noteNext(nextWindows: NextWindows, key: unknown, start: number): void {
-  for (const noted of nextWindows.ofKey(key, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+  for (const noted of nextWindows.ofKey(key)) {
     if (noted.at <= start) return
     nextWindows.set(noted, undefined)
   }

@@ -14,7 +14,7 @@ import { StreamOperator, TableOperator } from '../operator.ts'
 import { requireKey } from '../require-key.ts'
 import type { Connect, StepContext } from '../step-context.ts'
 import { storedValue } from '../stored-value.ts'
-import { Finals } from '../time/finals.ts'
+import { driveFinals, Finals } from '../time/finals.ts'
 import { isLate, type LateRecords, lateRecords, passLate } from '../time/late-records.ts'
 import { TimedResultsOperator } from '../time/timed-results.ts'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
@@ -34,8 +34,7 @@ export function compileSlidingAggregate(node: AggregateNode, windows: SlidingWin
   // A record is late only behind a watermark that has passed its time by more than the grace.
   const completion = { delayMs: windows.graceMs + 1, resultMs: 0, advanceMs: 1 }
   const finals = new Finals<KeptRecord>(totalsPlan.name, completion, time, records, (entry) => entry, record)
-  context.drive(finals)
-  context.holdBack(node, totalsPlan.name, time, finals)
+  driveFinals(finals, node, context)
   return () => {
     const next = shownTo(node.fold, context.tableAfter(node))
     // Each total is computed from scratch, so there is nothing to copy.

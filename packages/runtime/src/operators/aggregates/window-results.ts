@@ -1,11 +1,11 @@
 import { json, type Serde, type Windowed, windowed } from '@millrace/core'
-import type { AggregateNode, Entry, IntervalStore, TimedStore, WindowEntry } from '@millrace/core/internal'
+import type { AggregateNode, IntervalStore, TimedStore, WindowEntry } from '@millrace/core/internal'
 import type { EventTime } from '../../task/event-time.ts'
 import { anySerde } from '../any-serde.ts'
 import { TableOperator } from '../operator.ts'
 import type { StepContext } from '../step-context.ts'
 import { NotePendingOperator, PassPendingOperator, whenDue } from '../time/emit-every.ts'
-import { type Completion, Finals } from '../time/finals.ts'
+import { type Completion, driveFinals, Finals } from '../time/finals.ts'
 import { type LateRecords, lateRecords } from '../time/late-records.ts'
 import { TimedResultsOperator } from '../time/timed-results.ts'
 import { type Fold, foldOf } from './fold.ts'
@@ -53,7 +53,7 @@ function resultsOf(
   if (node.emit === 'changes') return (next) => shownTo(node.fold, next)
   if (node.emit === 'final') {
     const finals = new Finals(rows.name, completion, time, store, windowedKey, context.record)
-    drive(finals, node, context)
+    driveFinals(finals, node, context)
     return (next) => {
       finals.next = next && shownTo(node.fold, timedResults(node, finals, shown, context, next))
       return undefined
@@ -63,17 +63,12 @@ function resultsOf(
   const every = { ...node.emit, graceMs: node.window.graceMs }
   const pending = context.instantStore(pendingRows, time)
   const due = new Finals(pendingRows.name, whenDue(every), time, pending, ({ key }) => key, context.record)
-  drive(due, node, context)
+  driveFinals(due, node, context)
   return (next) => {
     const pass = next && new PassPendingOperator(pending, shownTo(node.fold, next))
     due.next = pass && new PresentRows(store, timedResults(node, due, anySerde(rows.value), context, pass))
     return new NotePendingOperator(every, time, pending)
   }
-}
-
-function drive<E extends Entry<unknown, unknown>>(finals: Finals<E>, node: AggregateNode, context: StepContext): void {
-  context.drive(finals)
-  context.holdBack(node, finals.name, finals.time, finals)
 }
 
 /** Passes on results; each is a separate unit, under the error policy of the step. */

@@ -17,7 +17,7 @@ test('a table with a history keeps versions for the joined stream that is most b
     // What is too old is found at a commit, and deleted behind it.
     lists.run()
     const store = lists.tasks[0]?.state.instantStore('rates.versions')
-    return [...(store?.ofKey('a', Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY) ?? [])].map(({ value }) => value)
+    return [...(store?.ofKey('a') ?? [])].map(({ value }) => value)
   }
   for (const from of [orders, others]) lists.append(from, 'x', 0, 1000)
   for (const at of [1000, 2000, 3000]) lists.append(prices, 'a', at, at)

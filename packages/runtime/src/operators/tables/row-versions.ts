@@ -78,7 +78,7 @@ export class RowVersions {
 
   /** The version that held at a time, or else the first one after it; undefined if only the last version may. */
   #endingAfter(key: unknown, at: number): InstantEntry<unknown, unknown> | undefined {
-    for (const version of this.#versions.ofKey(key, at + 1, Number.POSITIVE_INFINITY)) return version
+    for (const version of this.#versions.ofKey(key, at + 1)) return version
     return undefined
   }
 }

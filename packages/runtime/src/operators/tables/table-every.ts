@@ -12,7 +12,7 @@ import { TableOperator } from '../operator.ts'
 import { SameBytes } from '../same-bytes.ts'
 import type { CompileStep } from '../step-context.ts'
 import { storedValue } from '../stored-value.ts'
-import { Finals } from '../time/finals.ts'
+import { driveFinals, Finals } from '../time/finals.ts'
 import { TimedResultsOperator } from '../time/timed-results.ts'
 import { type Rows, rowsIn } from './rows.ts'
 
@@ -37,8 +37,7 @@ export const compileTableEvery: CompileStep<TableEveryNode> = (node, context) =>
     ({ key: rowKey }: InstantEntry<unknown, unknown>) => rowKey,
     context.record,
   )
-  context.drive(due)
-  context.holdBack(node, waiting.name, time, due)
+  driveFinals(due, node, context)
   return () => {
     const pass = new PassChangedOperator(rows, pending, new SameBytes(value), context.tableAfter(node))
     const rowKey = hasWindows(kept.shape) ? (windowed(key) as Serde<unknown>) : key
@@ -67,7 +66,7 @@ class NoteChangedOperator extends TableOperator {
     const { label, everyMs } = this.#node
     const { watermark } = this.#time
     const kept = value === null ? null : storedValue(label, this.#value, value, key)
-    for (const entry of pending.ofKey(key, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+    for (const entry of pending.ofKey(key)) {
       if (entry.at > watermark) {
         pending.set(entry, kept)
         return
@@ -96,7 +95,7 @@ class PassChangedOperator extends TableOperator {
   }
 
   change(key: unknown, value: unknown, _old: unknown, timestamp: number): void {
-    for (const entry of this.#pending.ofKey(key, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+    for (const entry of this.#pending.ofKey(key)) {
       this.#pending.set(entry, undefined)
     }
     const row = this.#rows.find(key)

@@ -14,7 +14,12 @@ export class MapTimedStore<K, V> extends MapTimedEntries<K, V> implements Interv
     return this.entryOf(key, start, end)
   }
 
-  ofKey(key: K, from: number, to: number, reverse = false): readonly MapTimedEntry<K, V>[] {
+  ofKey(
+    key: K,
+    from = Number.NEGATIVE_INFINITY,
+    to = Number.POSITIVE_INFINITY,
+    reverse = false,
+  ): readonly MapTimedEntry<K, V>[] {
     const found = this.inOrder().filter(
       ({ key: own, start, end }) =>
         keyText(own) === keyText(key) && start < to && (this.#kind === 'interval' ? end > from : start >= from),

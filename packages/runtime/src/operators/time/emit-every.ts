@@ -45,7 +45,7 @@ export class NotePendingOperator extends TableOperator {
     const { everyMs, graceMs } = this.#every
     const { watermark } = this.#time
     let last = old
-    for (const entry of pending.ofKey(windowed, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+    for (const entry of pending.ofKey(windowed)) {
       if (entry.at > watermark) return
       // It was due, and what follows failed: then the row was not passed on.
       last = entry.value
@@ -69,7 +69,7 @@ export class PassPendingOperator extends TableOperator {
   }
 
   change(windowed: unknown, value: unknown, old: unknown, timestamp: number): void {
-    for (const entry of this.#pending.ofKey(windowed, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+    for (const entry of this.#pending.ofKey(windowed)) {
       this.#pending.set(entry, undefined)
     }
     if (value !== null || old !== null) this.#next.change(windowed, value, old, timestamp)

@@ -2,6 +2,7 @@ import {
   type Entry,
   type FixedWindows,
   nextWindowStart,
+  type StepNode,
   type TimedStore,
   type TimeScan,
   type WindowSpec,
@@ -11,6 +12,7 @@ import { type EventTime, NO_WATERMARK, type PendingResults } from '../../task/ev
 import type { OutputFence } from '../../task/output-fence.ts'
 import { inputIdOf } from '../../task/record-identity.ts'
 import type { TableOperator } from '../operator.ts'
+import type { StepContext } from '../step-context.ts'
 import type { ClockedOperator, PendingResult } from './clocked.ts'
 
 /**
@@ -49,6 +51,16 @@ export function whenClosed({ sizeMs, advanceMs, graceMs }: FixedWindows): Comple
 /** As `whenClosed`, for windows of any length: the time of an entry is its end. */
 export function whenEnded({ graceMs }: Pick<WindowSpec, 'graceMs'>): Completion<unknown> {
   return { delayMs: graceMs, resultMs: -1, advanceMs: 1 }
+}
+
+/** Gives the finals of a step their turns, and lets time behind it wait for them. */
+export function driveFinals<E extends Entry<unknown, unknown>>(
+  finals: Finals<E>,
+  node: StepNode,
+  context: StepContext,
+): void {
+  context.drive(finals)
+  context.holdBack(node, finals.name, finals.time, finals)
 }
 
 /**
